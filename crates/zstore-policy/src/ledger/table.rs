@@ -1,0 +1,204 @@
+//! Who is in which slot, found by key and by age.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+use super::balance::Claim;
+use super::claim::ClaimId;
+use super::lookup::{Resident, Tick};
+use crate::policy::Slot;
+
+/// What a slot is used for.
+pub(super) enum Entry<K, R> {
+    /// Nothing: the slot may be handed out.
+    Vacant,
+    /// A reservation that is neither committed nor given back.
+    Claimed(Claim),
+    /// A value in service.
+    Held(Held<K, R>),
+    /// A value out of service whose weight is still charged.
+    Departed(Departed),
+}
+
+/// A resident.
+pub(super) struct Held<K, R> {
+    pub(super) key: K,
+    pub(super) record: R,
+    /// In bytes.
+    pub(super) weight: u64,
+    /// Stale from this tick on; `None` is never.
+    pub(super) expires: Option<Tick>,
+}
+
+/// What is left of one that leaves: the caller has the rest.
+pub(super) struct Departed {
+    /// In bytes.
+    pub(super) weight: u64,
+    /// The claim that gets its room.
+    pub(super) owner: Option<ClaimId>,
+}
+
+/// Slots, and the two ways to find a resident's.
+pub(super) struct Table<K, R> {
+    pub(super) entries: Vec<Entry<K, R>>,
+    /// Exactly the vacant slots; the last is handed out first, so that the table stays short.
+    pub(super) vacant: Vec<Slot>,
+    /// Exactly the residents. Its hasher is seeded at random, which resists crafted keys and which no answer shows: it is
+    /// never iterated.
+    pub(super) keys: HashMap<K, Slot>,
+    /// Exactly the residents that expire, the earliest first.
+    pub(super) expiries: BTreeSet<(Tick, Slot)>,
+}
+
+impl<K: Hash + Eq + Clone, R> Table<K, R> {
+    pub(super) fn new() -> Self {
+        Self { entries: Vec::new(), vacant: Vec::new(), keys: HashMap::new(), expiries: BTreeSet::new() }
+    }
+
+    /// The slot the next entry will have; `None` once all 2^32 are taken.
+    pub(super) fn next_slot(&self) -> Option<Slot> {
+        match self.vacant.last() {
+            Some(slot) => Some(*slot),
+            None => u32::try_from(self.entries.len()).ok().map(Slot::new),
+        }
+    }
+
+    /// Fills the slot that [`next_slot`](Self::next_slot) named.
+    fn occupy(&mut self, slot: Slot, entry: Entry<K, R>) {
+        self.vacant.pop();
+        match self.entries.get_mut(slot.index()) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
+        }
+    }
+
+    pub(super) fn claim(&mut self, slot: Slot, claim: Claim) {
+        self.occupy(slot, Entry::Claimed(claim));
+    }
+
+    /// The claim with this id, if it still lives.
+    pub(super) fn claim_of(&self, id: ClaimId) -> Option<&Claim> {
+        match self.entries.get(id.slot.index()) {
+            Some(Entry::Claimed(claim)) if claim.serial == id.serial => Some(claim),
+            _ => None,
+        }
+    }
+
+    /// The same, to be paid.
+    pub(super) fn claim_mut(&mut self, id: ClaimId) -> Option<&mut Claim> {
+        match self.entries.get_mut(id.slot.index()) {
+            Some(Entry::Claimed(claim)) if claim.serial == id.serial => Some(claim),
+            _ => None,
+        }
+    }
+
+    /// Puts a resident in a slot that was vacant or claimed. The key is not resident.
+    pub(super) fn hold(&mut self, slot: Slot, held: Held<K, R>) {
+        self.keys.insert(held.key.clone(), slot);
+        if let Some(expires) = held.expires {
+            self.expiries.insert((expires, slot));
+        }
+        match self.entries.get(slot.index()) {
+            Some(Entry::Claimed(_)) => self.entries[slot.index()] = Entry::Held(held),
+            _ => self.occupy(slot, Entry::Held(held)),
+        }
+    }
+
+    /// Takes a resident out of service; its slot stays taken until [`vacate`](Self::vacate).
+    pub(super) fn depart(&mut self, slot: Slot, owner: Option<ClaimId>) -> Option<Held<K, R>> {
+        let weight = self.held(slot)?.weight;
+        let departed = Entry::Departed(Departed { weight, owner });
+        let Entry::Held(held) = std::mem::replace(self.entries.get_mut(slot.index())?, departed) else {
+            return None;
+        };
+        self.keys.remove(&held.key);
+        if let Some(expires) = held.expires {
+            self.expiries.remove(&(expires, slot));
+        }
+        Some(held)
+    }
+
+    /// A claim that was written under becomes a departed one of this weight.
+    pub(super) fn spoil(&mut self, slot: Slot, weight: u64) {
+        if let Some(entry) = self.entries.get_mut(slot.index()) {
+            let owner = None;
+            *entry = Entry::Departed(Departed { weight, owner });
+        }
+    }
+
+    pub(super) fn departed(&self, slot: Slot) -> Option<&Departed> {
+        match self.entries.get(slot.index()) {
+            Some(Entry::Departed(departed)) => Some(departed),
+            _ => None,
+        }
+    }
+
+    /// Frees a claimed or departed slot.
+    pub(super) fn vacate(&mut self, slot: Slot) {
+        if let Some(entry) = self.entries.get_mut(slot.index()) {
+            *entry = Entry::Vacant;
+            self.vacant.push(slot);
+        }
+    }
+
+    pub(super) fn held(&self, slot: Slot) -> Option<&Held<K, R>> {
+        match self.entries.get(slot.index()) {
+            Some(Entry::Held(held)) => Some(held),
+            _ => None,
+        }
+    }
+
+    pub(super) fn held_mut(&mut self, slot: Slot) -> Option<&mut Held<K, R>> {
+        match self.entries.get_mut(slot.index()) {
+            Some(Entry::Held(held)) => Some(held),
+            _ => None,
+        }
+    }
+
+    pub(super) fn slot_of<Q>(&self, key: &Q) -> Option<Slot>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.keys.get(key).copied()
+    }
+
+    pub(super) fn renew(&mut self, slot: Slot, expires: Option<Tick>) -> bool {
+        let Some(held) = self.held_mut(slot) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut held.expires, expires);
+        if let Some(tick) = before {
+            self.expiries.remove(&(tick, slot));
+        }
+        if let Some(tick) = expires {
+            self.expiries.insert((tick, slot));
+        }
+        true
+    }
+
+    /// The resident that has been stale for longest.
+    pub(super) fn first_stale(&self, now: Tick) -> Option<Slot> {
+        match self.expiries.first() {
+            Some((expires, slot)) if *expires <= now => Some(*slot),
+            _ => None,
+        }
+    }
+
+    /// Residents in the order of their slots.
+    pub(super) fn residents(&self) -> impl Iterator<Item = (Slot, &Held<K, R>)> {
+        // A table never has more than 2^32 entries, so the range is never the shorter of the two.
+        (0..=u32::MAX).zip(&self.entries).filter_map(|(index, entry)| match entry {
+            Entry::Held(held) => Some((Slot::new(index), held)),
+            _ => None,
+        })
+    }
+}
+
+impl<K, R> Held<K, R> {
+    /// As a caller sees it.
+    pub(super) fn resident(&self) -> Resident<'_, R> {
+        Resident { record: &self.record, weight: self.weight, expires: self.expires }
+    }
+}

@@ -1,0 +1,116 @@
+//! The moves of a ledger's caller ([`Op`]) and of a policy's ([`PolicyOp`]), with strategies that make them.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zstore_policy::Reason;
+
+/// One move of a caller. `nth` chooses among what is outstanding, modulo its count; a move with nothing to act on is void.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Advance {
+        by: u64,
+    },
+    Probe {
+        key: u8,
+    },
+    Reserve {
+        key: u8,
+        weight: u64,
+    },
+    /// Begins to write under a reservation, if it is paid.
+    Start {
+        nth: usize,
+    },
+    Commit {
+        nth: usize,
+        life: Option<u64>,
+    },
+    /// Gives a reservation back; one that was started is spoiled instead.
+    Abort {
+        nth: usize,
+    },
+    Spoil {
+        nth: usize,
+    },
+    Leave {
+        key: u8,
+        reason: Reason,
+    },
+    LeaveWhere {
+        odd: bool,
+        reason: Reason,
+    },
+    Expire,
+    Left {
+        nth: usize,
+    },
+    Strand {
+        nth: usize,
+    },
+    Retry,
+    Recover {
+        key: u8,
+        weight: u64,
+        life: Option<u64>,
+    },
+    Trim,
+    Renew {
+        key: u8,
+        life: Option<u64>,
+    },
+}
+
+/// Moves over few keys and small weights, so that they meet. Recoveries are rare: each may end the promise of the bound.
+pub(crate) fn op() -> impl Strategy<Value = Op> {
+    let key = || 0_u8..8;
+    let weight = || 0_u64..=16;
+    let nth = || 0_usize..8;
+    let life = || prop_oneof![Just(None), (0_u64..6).prop_map(Some)];
+    let reason = || (0..Reason::ALL.len()).prop_map(|index| Reason::ALL[index]);
+    prop_oneof![
+        3 => (1_u64..4).prop_map(|by| Op::Advance { by }),
+        8 => key().prop_map(|key| Op::Probe { key }),
+        16 => (key(), weight()).prop_map(|(key, weight)| Op::Reserve { key, weight }),
+        6 => nth().prop_map(|nth| Op::Start { nth }),
+        16 => (nth(), life()).prop_map(|(nth, life)| Op::Commit { nth, life }),
+        3 => nth().prop_map(|nth| Op::Abort { nth }),
+        2 => nth().prop_map(|nth| Op::Spoil { nth }),
+        3 => (key(), reason()).prop_map(|(key, reason)| Op::Leave { key, reason }),
+        1 => (any::<bool>(), reason()).prop_map(|(odd, reason)| Op::LeaveWhere { odd, reason }),
+        1 => Just(Op::Expire),
+        24 => nth().prop_map(|nth| Op::Left { nth }),
+        4 => nth().prop_map(|nth| Op::Strand { nth }),
+        3 => Just(Op::Retry),
+        1 => (key(), weight(), life()).prop_map(|(key, weight, life)| Op::Recover { key, weight, life }),
+        1 => Just(Op::Trim),
+        3 => (key(), life()).prop_map(|(key, life)| Op::Renew { key, life }),
+    ]
+}
+
+/// A cache reopened past its bound: recoveries, then moves among which trims are common.
+pub(crate) fn reopening() -> impl Strategy<Value = Vec<Op>> {
+    let life = || prop_oneof![Just(None), (0_u64..6).prop_map(Some)];
+    let recover = || (0_u8..8, 0_u64..=16, life()).prop_map(|(key, weight, life)| Op::Recover { key, weight, life });
+    let moves = prop_oneof![12 => op(), 1 => recover(), 2 => Just(Op::Trim)];
+    (vec(recover(), 0..12), vec(moves, 0..80)).prop_map(|(recoveries, moves)| [recoveries, moves].concat())
+}
+
+/// One call of a policy's caller. An insertion of a held slot is void: the trait forbids it.
+#[derive(Debug, Clone)]
+pub(crate) enum PolicyOp {
+    Insert { slot: u32, id: u64, weight: u64 },
+    Hit { slot: u32 },
+    Remove { slot: u32 },
+    Victim,
+}
+
+/// Calls over few slots and ids, so that slots are reused and ids come back.
+pub(crate) fn policy_op() -> impl Strategy<Value = PolicyOp> {
+    prop_oneof![
+        6 => (0_u32..12, 0_u64..20, 0_u64..9)
+            .prop_map(|(slot, id, weight)| PolicyOp::Insert { slot, id, weight }),
+        6 => (0_u32..12).prop_map(|slot| PolicyOp::Hit { slot }),
+        2 => (0_u32..12).prop_map(|slot| PolicyOp::Remove { slot }),
+        3 => Just(PolicyOp::Victim),
+    ]
+}
