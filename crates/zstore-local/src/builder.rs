@@ -1,0 +1,108 @@
+//! How a store is opened, and how lasting its writes are.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use zstore_core::{Operation, Result};
+
+use crate::{
+    error::{Failed, Fault},
+    root::Root,
+    store::LocalStore,
+};
+
+/// What a write has survived when it returns.
+///
+/// A crash of the program is always survived: a value is there whole, old or new. The difference is a loss of power or a crash
+/// of the system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing is waited for. After a loss of power a value written shortly before may be the old one or, on some file systems, empty
+    /// or zeros: for data that can be had again.
+    #[default]
+    None,
+    /// A value's bytes are on the disk before it takes its name. After a loss of power a value is the old one or the new one, whole.
+    File,
+    /// The name is on the disk as well when the write returns: what was written, or deleted, stays so.
+    FileAndDirectory,
+}
+
+/// Opens or makes a [`LocalStore`] other than by default.
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let scratch = tempfile::tempdir()?;
+/// # let path = scratch.path().join("cache");
+/// use zstore_local::{Durability, LocalStore};
+///
+/// let store = LocalStore::builder(&path).mode(0o700).durability(Durability::File).create()?;
+/// # drop(store);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    path: PathBuf,
+    mode: u32,
+    durability: Durability,
+}
+
+impl Builder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), mode: 0o777, durability: Durability::default() }
+    }
+
+    /// The permissions of directories that [`create`](Self::create) makes, less the process's umask; `0o777` if not given. A
+    /// directory that exists keeps its own.
+    #[must_use]
+    pub fn mode(self, mode: u32) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// What a write has survived when it returns; [`Durability::None`] if not given.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// Opens a directory that exists.
+    ///
+    /// # Errors
+    /// As [`LocalStore::open`].
+    ///
+    /// # Cost
+    /// Some file work in the calling thread.
+    pub fn open(self) -> Result<LocalStore> {
+        let root = Root::open(&self.path).map_err(|fault| self.error(fault))?;
+        Ok(LocalStore::new(root, self.durability))
+    }
+
+    /// Opens a directory, after making it and those above it where they are missing.
+    ///
+    /// # Errors
+    /// As [`LocalStore::create`].
+    ///
+    /// # Cost
+    /// Some file work in the calling thread.
+    pub fn create(self) -> Result<LocalStore> {
+        let made = DirBuilder::new().recursive(true).mode(self.mode).create(&self.path);
+        made.map_err(|error| {
+            self.error(match error.kind() {
+                io::ErrorKind::AlreadyExists => Fault::RootIsNoDirectory(self.path.clone()),
+                io::ErrorKind::NotADirectory => Fault::RootBelowFile(self.path.clone()),
+                _ => Fault::io("make the root directory")(error),
+            })
+        })?;
+        self.open()
+    }
+
+    fn error(&self, fault: Fault) -> zstore_core::Error {
+        let store = format!("LocalStore({})", self.path.display());
+        Failed { operation: Operation::Open, store: &store, key: None, fault }.into()
+    }
+}
