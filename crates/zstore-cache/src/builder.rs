@@ -1,0 +1,221 @@
+//! Building a cache: every setting is checked here, and never later.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use zstore_core::{Clock, Error, ErrorKind, Operation, ReadStore, Result, Store, SystemClock};
+use zstore_policy::{Lru, Policy};
+
+use crate::{
+    CacheStore,
+    blob::CHECKED_BYTES,
+    catalog::Catalog,
+    flights::Flights,
+    gates::Gates,
+    inner::{Inner, Settings, Stamps},
+    landings::Landings,
+    name::Namespace,
+    opening::{OVERHEAD_BYTES, Opening},
+    stats::Counters,
+    tier::Tier,
+};
+
+/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
+const BLOCK_BYTES: u64 = CHECKED_BYTES as u64;
+/// A disk answers in milliseconds and a server in the same building in less; what has not answered by then hangs.
+const TIER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether values written through the cache are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// They are written to the source and kept.
+    #[default]
+    Through,
+    /// They are written to the source only; what was kept of them is dropped.
+    Around,
+}
+
+/// The settings of a cache to be. Made by [`CacheStore::builder`].
+pub struct Builder<S: ?Sized, T: ?Sized> {
+    source: Arc<S>,
+    tier: Arc<T>,
+    size_max: Option<u64>,
+    age_max: Option<Duration>,
+    absent_age_max: Option<Duration>,
+    write_mode: WriteMode,
+    block_bytes: u64,
+    tier_timeout: Duration,
+    namespace: Option<String>,
+    policy: Box<dyn Fn() -> Box<dyn Policy> + Send>,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
+    pub(crate) fn new(source: Arc<S>, tier: Arc<T>) -> Self {
+        Self {
+            source,
+            tier,
+            size_max: None,
+            age_max: None,
+            absent_age_max: None,
+            write_mode: WriteMode::default(),
+            block_bytes: BLOCK_BYTES,
+            tier_timeout: TIER_TIMEOUT,
+            namespace: None,
+            policy: Box::new(|| Box::new(Lru::new())),
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker files. Unbounded unless
+    /// said. A value that does not fit is served and not kept.
+    #[must_use]
+    pub fn max_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.size_max = bytes.into();
+        self
+    }
+
+    /// Bounds the age of what is served without asking the source. Unbounded unless said: right for data that never changes
+    /// but through this cache.
+    #[must_use]
+    pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.age_max = age.into();
+        self
+    }
+
+    /// Keeps the answer that a value is missing, for so long. Off unless said: a value that somebody else writes stays
+    /// missing here until that age.
+    #[must_use]
+    pub fn cache_absent(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.absent_age_max = age.into();
+        self
+    }
+
+    /// Chooses whether written values are kept. They are unless said.
+    #[must_use]
+    pub const fn write_mode(mut self, mode: WriteMode) -> Self {
+        self.write_mode = mode;
+        self
+    }
+
+    /// Chooses who leaves for space, by what makes a policy: the least recently used leave unless said.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use zstore_memory::MemoryStore;
+    /// use zstore_cache::{CacheStore, policy::Lru};
+    ///
+    /// # let (source, tier) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+    /// let builder = CacheStore::builder(source, tier).max_size(1 << 30).policy(Lru::new);
+    /// ```
+    #[must_use]
+    pub fn policy<P: Policy + 'static>(mut self, policy: impl Fn() -> P + Send + 'static) -> Self {
+        self.policy = Box::new(move || Box::new(policy()));
+        self
+    }
+
+    /// Names whose bytes the cache holds: the source as it shows itself unless said. Caches of one name over one tier share what
+    /// is in it; others never see each other's bytes.
+    #[must_use]
+    pub fn namespace(mut self, name: impl Into<String>) -> Self {
+        self.namespace = Some(name.into());
+        self
+    }
+
+    /// Sets the size in bytes of the aligned blocks in which parts of values are fetched and kept: 64 KiB unless said.
+    #[must_use]
+    pub const fn block_size(mut self, bytes: u64) -> Self {
+        self.block_bytes = bytes;
+        self
+    }
+
+    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s unless said.
+    #[must_use]
+    pub const fn tier_timeout(mut self, timeout: Duration) -> Self {
+        self.tier_timeout = timeout;
+        self
+    }
+
+    /// Takes the time from another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the settings and opens the tier: what an earlier cache of this namespace left in it is found again.
+    ///
+    /// A tier that fails does not fail this: it is passed by, and tried again later.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a setting that makes no sense; `Conflict` if the tier holds what no cache of ours wrote, or is
+    /// of another format.
+    ///
+    /// # Cost
+    /// One read of each resident's header, for a tier that outlives the process.
+    pub async fn build(self) -> Result<CacheStore<S, T>> {
+        self.check()?;
+        let holds_memory = self.tier.capabilities().shared_memory;
+        let overhead = if holds_memory { 0 } else { OVERHEAD_BYTES };
+        let namespace = self.namespace.unwrap_or_else(|| self.source.to_string());
+        let inner = Inner {
+            settings: Settings {
+                size_max: self.size_max,
+                age_max: self.age_max,
+                absent_age_max: self.absent_age_max,
+                write_mode: self.write_mode,
+                block_bytes: self.block_bytes,
+            },
+            namespace: Namespace::new(&namespace)?,
+            catalog: Mutex::new(Catalog::new(self.size_max, overhead, (self.policy)())),
+            flights: Arc::new(Flights::default()),
+            gates: Arc::new(Gates::default()),
+            landings: Landings::new(),
+            opening: Opening::default(),
+            counters: Counters::default(),
+            stamps: Stamps::new(self.clock.now()),
+            holds_memory,
+            tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock)),
+            clock: self.clock,
+            source: self.source,
+        };
+        inner.open().await?;
+        Ok(CacheStore::from_inner(Arc::new(inner)))
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |detail: String| Err(Error::new(ErrorKind::InvalidArgument, Operation::Open).with_detail(detail));
+        let overhead = if self.tier.capabilities().shared_memory { 0 } else { OVERHEAD_BYTES };
+        match self.size_max {
+            Some(0) => return refuse("max_size is 0, which would keep nothing; leave the cache out instead".into()),
+            Some(max) if max <= overhead => {
+                return refuse(format!(
+                    "max_size is {max} bytes, but the cache's own marker files take {overhead}; raise it"
+                ));
+            }
+            _ => {}
+        }
+        if !(4096..=1 << 30).contains(&self.block_bytes) || !self.block_bytes.is_power_of_two() {
+            return refuse(format!(
+                "block_size is {} bytes; it must be a power of two from 4 KiB to 1 GiB",
+                self.block_bytes
+            ));
+        }
+        if self.tier_timeout.is_zero() {
+            return refuse("tier_timeout is zero, which would pass by every tier; raise it".into());
+        }
+        Ok(())
+    }
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> fmt::Debug for Builder<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("source", &self.source)
+            .field("tier", &self.tier)
+            .field("max_size", &self.size_max)
+            .field("max_age", &self.age_max)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! The catalog: what is resident, found by blob and by key.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use zstore_core::{Key, Meta, Timestamp};
+use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
+
+use crate::{
+    blob::Content,
+    name::{BlobId, Namespace, Part},
+};
+
+/// What is kept of a resident.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) content: Content,
+    /// When the fetch began: the source held these bytes at that time or later.
+    pub(crate) fetched: Timestamp,
+    pub(crate) place: Place,
+}
+
+/// Where the bytes of a resident are.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// In a tier that shares its memory: here are the very bytes.
+    Held(Bytes),
+    /// In a blob of the tier that bears this stamp and has a header of so many bytes.
+    Blob { stamp: u64, header_bytes: usize },
+}
+
+pub(crate) type Gone = Leaving<BlobId, Arc<Entry>>;
+pub(crate) type Claim = Reservation<BlobId>;
+
+/// A ledger of blobs, and an index of the blobs that may be in the tier for each key.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    ledger: Ledger<BlobId, Arc<Entry>>,
+    /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is written.
+    parts: HashMap<Key, BTreeMap<Part, usize>>,
+}
+
+impl Catalog {
+    pub(crate) fn new(size_max: Option<u64>, overhead: u64, policy: Box<dyn Policy>) -> Self {
+        Self { ledger: Ledger::new(size_max, policy).with_overhead(overhead), parts: HashMap::new() }
+    }
+
+    pub(crate) const fn ledger(&self) -> &Ledger<BlobId, Arc<Entry>> {
+        &self.ledger
+    }
+
+    /// The fresh blob of this id, counted as a hit for the policy.
+    pub(crate) fn probe(&mut self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
+        match self.ledger.probe(id, now.as_millis()) {
+            Lookup::Fresh(entry) => Some(Arc::clone(entry)),
+            Lookup::Stale(_) | Lookup::Absent => None,
+        }
+    }
+
+    /// The fresh blob of this id, without the policy hearing of it.
+    pub(crate) fn fresh(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
+        let resident = self.ledger.peek(id)?;
+        let fresh = resident.expires.is_none_or(|expires| expires > now.as_millis());
+        fresh.then(|| Arc::clone(resident.record))
+    }
+
+    /// The fresh blocks among `indices` of the value that `meta` tells of.
+    pub(crate) fn blocks(&mut self, meta: &Meta, indices: &BTreeSet<u64>, now: Timestamp) -> Vec<(u64, Arc<Entry>)> {
+        let fresh = |index: &u64| Some((*index, self.probe(&BlobId::block(meta.key.clone(), *index), now)?));
+        let mut blocks: Vec<(u64, Arc<Entry>)> = indices.iter().filter_map(fresh).collect();
+        blocks.retain(|(_, entry)| entry.content.meta().is_some_and(|own| own.is_same_value(meta)));
+        blocks
+    }
+
+    /// What is known of a value from any of its fresh blobs.
+    pub(crate) fn meta(&self, key: &Key, now: Timestamp) -> Option<Meta> {
+        let parts = self.parts.get(key)?;
+        parts
+            .keys()
+            .find_map(|part| self.fresh(&BlobId { key: key.clone(), part: *part }, now)?.content.meta().cloned())
+    }
+
+    /// Whether `entry` is still the resident of `id`.
+    pub(crate) fn is_resident(&self, id: &BlobId, entry: &Arc<Entry>) -> bool {
+        self.ledger.peek(id).is_some_and(|resident| Arc::ptr_eq(resident.record, entry))
+    }
+
+    pub(crate) fn reserve(
+        &mut self,
+        id: BlobId,
+        weight: u64,
+        now: Timestamp,
+    ) -> Result<Grant<BlobId, Arc<Entry>>, Refused> {
+        let grant = self.ledger.reserve(id.clone(), weight, now.as_millis())?;
+        self.note(id);
+        Ok(grant)
+    }
+
+    pub(crate) fn commit(&mut self, claim: Claim, entry: Entry, expires: Option<Timestamp>) -> Result<(), Claim> {
+        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(&claim.key), cost: 1 };
+        self.ledger.commit(claim, Arc::new(entry), terms)
+    }
+
+    pub(crate) fn abort(&mut self, claim: Claim) {
+        self.strike(&claim.key.clone());
+        self.ledger.abort(claim);
+    }
+
+    pub(crate) fn spoil(&mut self, claim: Claim) -> Gone {
+        self.ledger.spoil(claim)
+    }
+
+    pub(crate) fn leave(&mut self, id: &BlobId, reason: Reason) -> Option<Gone> {
+        self.ledger.leave(id, reason)
+    }
+
+    /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because they are
+    /// leaving on behalf of others.
+    pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
+        let mut parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        let gone = self.leave_parts(key, &parts, reason, |_| true);
+        parts.retain(|part| gone.iter().all(|gone| gone.key.part != *part));
+        (gone, parts)
+    }
+
+    /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the value, and what
+    /// a whole value makes needless.
+    pub(crate) fn leave_beside(&mut self, content: &Content) -> Vec<Gone> {
+        let key = content.key();
+        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        self.leave_parts(key, &parts, Reason::Replaced, |other| match (content, &other.content) {
+            (Content::Block(meta, extent), Content::Block(other, at)) => extent == at || !meta.is_same_value(other),
+            _ => true,
+        })
+    }
+
+    /// Takes the blobs of a value out of service that are of another version than `meta` tells of.
+    pub(crate) fn leave_others(&mut self, meta: &Meta) -> Vec<Gone> {
+        let parts: Vec<Part> =
+            self.parts.get(&meta.key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        self.leave_parts(&meta.key, &parts, Reason::Replaced, |other| {
+            !other.content.meta().is_some_and(|other| other.is_same_value(meta))
+        })
+    }
+
+    fn leave_parts(&mut self, key: &Key, parts: &[Part], reason: Reason, leaves: impl Fn(&Entry) -> bool) -> Vec<Gone> {
+        let ids = parts.iter().map(|part| BlobId { key: key.clone(), part: *part });
+        ids.filter_map(|id| {
+            let leaves = self.ledger.peek(&id).is_some_and(|resident| leaves(resident.record));
+            if leaves { self.ledger.leave(&id, reason) } else { None }
+        })
+        .collect()
+    }
+
+    /// Takes every blob out of service whose key is chosen.
+    pub(crate) fn leave_where(&mut self, reason: Reason, mut chosen: impl FnMut(&Key) -> bool) -> Vec<Gone> {
+        self.ledger.leave_where(reason, |id| chosen(&id.key))
+    }
+
+    pub(crate) fn left(&mut self, gone: Gone) {
+        self.strike(&gone.key.clone());
+        self.ledger.left(gone);
+    }
+
+    pub(crate) fn strand(&mut self, gone: Gone) {
+        self.ledger.strand(gone);
+    }
+
+    pub(crate) fn take_stranded(&mut self) -> Vec<Gone> {
+        self.ledger.take_stranded()
+    }
+
+    /// A blob found in the tier on opening.
+    pub(crate) fn recover(&mut self, id: BlobId, weight: u64, entry: Entry, expires: Option<Timestamp>) -> bool {
+        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(&id), cost: 1 };
+        let recovered = self.ledger.recover(id.clone(), weight, Arc::new(entry), terms).is_ok();
+        if recovered {
+            self.note(id);
+        }
+        recovered
+    }
+
+    /// What is too much after recovery.
+    pub(crate) fn trim(&mut self, now: Timestamp) -> Vec<Gone> {
+        let mut gone = self.ledger.expire(now.as_millis());
+        gone.extend(self.ledger.trim(now.as_millis()));
+        gone
+    }
+
+    /// How many values or absences something is resident of.
+    pub(crate) fn keys(&self) -> u64 {
+        self.parts.len() as u64
+    }
+
+    /// Recounts everything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.ledger.check()?;
+        let missing = self
+            .ledger
+            .iter()
+            .find(|(id, _)| !self.parts.get(&id.key).is_some_and(|parts| parts.contains_key(&id.part)));
+        missing.map_or(Ok(()), |(id, _)| Err(format!("{id:?} is resident but not in the index of keys")))
+    }
+
+    fn note(&mut self, id: BlobId) {
+        *self.parts.entry(id.key).or_default().entry(id.part).or_default() += 1;
+    }
+
+    fn strike(&mut self, id: &BlobId) {
+        let Some(parts) = self.parts.get_mut(&id.key) else { return };
+        if let Some(count) = parts.get_mut(&id.part) {
+            *count -= 1;
+            if *count == 0 {
+                parts.remove(&id.part);
+            }
+        }
+        if parts.is_empty() {
+            self.parts.remove(&id.key);
+        }
+    }
+}

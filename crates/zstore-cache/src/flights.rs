@@ -1,0 +1,329 @@
+//! Flights: fetches from the source that others may join, and the writes that make them stale.
+//!
+//! A flight fetches one or more pieces of one value with one request. It is driven by whoever waits for it, without a task of its
+//! own: a waiter that is dropped disturbs no other, and when the last one is gone the fetch is dropped too. A flight stays in the table until what it
+//! fetched has landed in the tier, so that there is no moment at which a second fetch could begin.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::{FutureExt, future::BoxFuture, future::Shared};
+use parking_lot::Mutex;
+use zstore_core::{ByteRange, Key, Prefix, Result, Timestamp};
+
+use crate::fetched::Fetched;
+
+/// What a flight may be joined for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ask {
+    /// The whole value.
+    Whole,
+    /// What is known of the value.
+    Head,
+    /// A block of the value.
+    Block(u64),
+    /// Ranges of a value whose size is not known.
+    Ranges(Vec<ByteRange>),
+}
+
+/// Which keys a write is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Scope {
+    /// One value.
+    Key(Key),
+    /// All values below a prefix.
+    Below(Prefix),
+}
+
+impl Scope {
+    pub(crate) fn holds(&self, key: &Key) -> bool {
+        match self {
+            Self::Key(own) => own == key,
+            Self::Below(prefix) => prefix.holds(key),
+        }
+    }
+}
+
+/// Whether what was fetched or written under it may still become resident.
+#[derive(Debug, Default)]
+pub(crate) struct Token(AtomicBool);
+
+impl Token {
+    /// A write to the same key has begun since: what is held under this token may be older than the source.
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn doom(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+pub(crate) type Answer = Result<Arc<Fetched>>;
+type Fetching = Shared<BoxFuture<'static, Answer>>;
+
+/// The flights under way and the writes under way.
+#[derive(Debug, Default)]
+pub(crate) struct Flights(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    serial: u64,
+    asks: HashMap<(Key, Ask), u64>,
+    flights: HashMap<u64, Flight>,
+    writes: HashMap<u64, Write>,
+}
+
+struct Flight {
+    key: Key,
+    asks: Vec<Ask>,
+    started: Timestamp,
+    token: Arc<Token>,
+    fetching: Fetching,
+    waiters: usize,
+    answered: bool,
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight")
+            .field("key", &self.key)
+            .field("asks", &self.asks)
+            .field("waiters", &self.waiters)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Write {
+    scope: Scope,
+    token: Arc<Token>,
+    /// The source has the value, and the tier is about to have it.
+    landing: bool,
+}
+
+/// What a flight is told when it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct Departure {
+    pub(crate) serial: u64,
+    pub(crate) started: Timestamp,
+    pub(crate) token: Arc<Token>,
+}
+
+/// How an ask came to its flight.
+#[derive(Debug)]
+pub(crate) enum Boarding<X> {
+    /// It was answered meanwhile.
+    Landed(X),
+    /// It waits for these flights; the first may have been started for it.
+    Waits { own: Option<Ticket>, joined: Vec<Ticket> },
+}
+
+impl Flights {
+    /// Joins the flights that fetch some of `asks`, and starts one for the others.
+    ///
+    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A flight is joined only
+    /// if it started at `oldest` or later.
+    pub(crate) fn board<X>(
+        self: &Arc<Self>,
+        key: &Key,
+        asks: Vec<Ask>,
+        (now, oldest): (Timestamp, Timestamp),
+        landed: impl FnOnce() -> Option<X>,
+        start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
+    ) -> Boarding<X> {
+        let mut table = self.0.lock();
+        if let Some(landed) = landed() {
+            return Boarding::Landed(landed);
+        }
+        let (mut others, mut joined) = (Vec::new(), Vec::<u64>::new());
+        for ask in asks {
+            // Who fetches the whole value fetches whatever else may be asked of it.
+            match table.joinable(key, &ask, oldest).or_else(|| table.joinable(key, &Ask::Whole, oldest)) {
+                Some(serial) if joined.contains(&serial) => {}
+                Some(serial) => joined.push(serial),
+                None => others.push(ask),
+            }
+        }
+        let own = (!others.is_empty()).then(|| table.start(key, others, now, start));
+        let ticket = |table: &mut Table, serial| table.ticket(self, serial);
+        let joined = joined.into_iter().filter_map(|serial| ticket(&mut table, serial)).collect();
+        Boarding::Waits { own: own.and_then(|serial| ticket(&mut table, serial)), joined }
+    }
+
+    /// The source has answered: from now on the flight goes on without its waiters.
+    pub(crate) fn answered(&self, serial: u64) {
+        if let Some(flight) = self.0.lock().flights.get_mut(&serial) {
+            flight.answered = true;
+        }
+    }
+
+    /// The flight is over: what it fetched is resident, or will never be.
+    pub(crate) fn over(&self, serial: u64) {
+        let flight = self.0.lock().remove(serial);
+        // Dropped after unlocking: a fetch may hold anything.
+        drop(flight);
+    }
+
+    /// A write begins: nothing fetched before may land any more or be joined, and nothing fetched until it ends may ever land.
+    pub(crate) fn begin_write(self: &Arc<Self>, scope: Scope) -> Writing {
+        let mut table = self.0.lock();
+        table.doom(&scope);
+        let token = Arc::new(Token::default());
+        if table.writes.values().any(|write| !write.landing && write.overlaps(&scope)) {
+            token.doom();
+        }
+        table.serial += 1;
+        let serial = table.serial;
+        table.writes.insert(serial, Write { scope, token: Arc::clone(&token), landing: false });
+        Writing { flights: Arc::clone(self), serial, token }
+    }
+}
+
+impl Write {
+    fn overlaps(&self, scope: &Scope) -> bool {
+        match (&self.scope, scope) {
+            (own, Scope::Key(key)) => own.holds(key),
+            (Scope::Key(key), other @ Scope::Below(_)) => other.holds(key),
+            // Two writes below prefixes: neither lands anything.
+            (Scope::Below(_), Scope::Below(_)) => false,
+        }
+    }
+}
+
+impl Table {
+    fn joinable(&self, key: &Key, ask: &Ask, oldest: Timestamp) -> Option<u64> {
+        let serial = *self.asks.get(&(key.clone(), ask.clone()))?;
+        let flight = self.flights.get(&serial)?;
+        (flight.started >= oldest).then_some(serial)
+    }
+
+    fn start(
+        &mut self,
+        key: &Key,
+        asks: Vec<Ask>,
+        started: Timestamp,
+        start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
+    ) -> u64 {
+        self.serial += 1;
+        let serial = self.serial;
+        let token = Arc::new(Token::default());
+        if self.writes.values().any(|write| !write.landing && write.scope.holds(key)) {
+            token.doom();
+        }
+        let departure = Departure { serial, started, token: Arc::clone(&token) };
+        let fetching = start(asks.clone(), departure).shared();
+        for ask in &asks {
+            self.asks.insert((key.clone(), ask.clone()), serial);
+        }
+        let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 0, answered: false };
+        self.flights.insert(serial, flight);
+        serial
+    }
+
+    fn ticket(&mut self, flights: &Arc<Flights>, serial: u64) -> Option<Ticket> {
+        let flight = self.flights.get_mut(&serial)?;
+        flight.waiters += 1;
+        Some(Ticket { flights: Arc::clone(flights), serial, fetching: flight.fetching.clone() })
+    }
+
+    /// Takes a flight out of the table.
+    fn remove(&mut self, serial: u64) -> Option<Flight> {
+        let flight = self.flights.remove(&serial)?;
+        self.close(&flight.key, &flight.asks, serial);
+        Some(flight)
+    }
+
+    /// Lets nobody else join.
+    fn close(&mut self, key: &Key, asks: &[Ask], serial: u64) {
+        for ask in asks {
+            let id = (key.clone(), ask.clone());
+            if self.asks.get(&id) == Some(&serial) {
+                self.asks.remove(&id);
+            }
+        }
+    }
+
+    fn doom(&mut self, scope: &Scope) {
+        for write in self.writes.values().filter(|write| write.overlaps(scope)) {
+            write.token.doom();
+        }
+        let doomed: Vec<_> =
+            self.flights.iter().filter(|(_, flight)| scope.holds(&flight.key)).map(|(serial, _)| *serial).collect();
+        for serial in doomed {
+            let Some(flight) = self.flights.get(&serial) else { continue };
+            flight.token.doom();
+            let (key, asks) = (flight.key.clone(), flight.asks.clone());
+            self.close(&key, &asks, serial);
+        }
+    }
+}
+
+/// A place on a flight; dropping it gives the place up.
+pub(crate) struct Ticket {
+    flights: Arc<Flights>,
+    serial: u64,
+    fetching: Fetching,
+}
+
+impl Ticket {
+    /// Waits for the answer. Whoever waits drives the fetch.
+    pub(crate) async fn answer(&self) -> Answer {
+        self.fetching.clone().await
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("serial", &self.serial).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut table = self.flights.0.lock();
+        let Some(flight) = table.flights.get_mut(&self.serial) else { return };
+        flight.waiters -= 1;
+        let abandoned = if flight.waiters == 0 && !flight.answered { table.remove(self.serial) } else { None };
+        drop(table);
+        drop(abandoned);
+    }
+}
+
+/// A write under way; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    flights: Arc<Flights>,
+    serial: u64,
+    token: Arc<Token>,
+}
+
+impl Writing {
+    /// The source has the new value: nothing fetched during the write may be joined any more. What was written may land under the
+    /// token answered here, unless another write of the key has begun; flights that start from now on are like any others.
+    pub(crate) fn written(&self) -> Arc<Token> {
+        let mut table = self.flights.0.lock();
+        if let Some(mut write) = table.writes.remove(&self.serial) {
+            table.doom(&write.scope);
+            write.landing = true;
+            table.writes.insert(self.serial, write);
+        }
+        Arc::clone(&self.token)
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        let mut table = self.flights.0.lock();
+        // Who never came to `written` may have changed the source all the same.
+        if let Some(write) = table.writes.remove(&self.serial).filter(|write| !write.landing) {
+            table.doom(&write.scope);
+        }
+    }
+}

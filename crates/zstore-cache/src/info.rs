@@ -1,0 +1,29 @@
+//! What a cache is and holds.
+
+use std::time::Duration;
+
+use crate::WriteMode;
+
+/// How a cache is set up, and what it holds at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheInfo {
+    /// The tier, as it shows itself.
+    pub cache_store_type: String,
+    /// Whose bytes the cache holds.
+    pub namespace: String,
+    /// How old an answer may be; any age if none.
+    pub max_age: Option<Duration>,
+    /// The bound in bytes on what the tier holds for this cache, `overhead_size` included; unbounded if none.
+    pub max_size: Option<u64>,
+    /// Bytes the tier may hold for this cache at this instant, their headers included: what is resident, being written or being removed.
+    pub current_size: u64,
+    /// Bytes of the marker files that make the tier a cache.
+    pub overhead_size: u64,
+    /// Whether written values are kept.
+    pub write_mode: WriteMode,
+    /// Keys of which anything is in the tier.
+    pub tracked_keys: u64,
+    /// Blobs that are resident: whole values, blocks of values, absences.
+    pub cached_keys: u64,
+}

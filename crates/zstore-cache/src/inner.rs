@@ -1,0 +1,75 @@
+//! What all clones of a cache share.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use zstore_core::{Clock, Error, Key, ReadStore, Timestamp};
+
+use crate::{
+    builder::WriteMode, catalog::Catalog, flights::Flights, gates::Gates, landings::Landings, name::Namespace,
+    opening::Opening, stats::Counters, tier::Tier,
+};
+
+/// What was settled when the cache was built.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) size_max: Option<u64>,
+    pub(crate) age_max: Option<Duration>,
+    /// How long an absence is believed; absences are not kept if none.
+    pub(crate) absent_age_max: Option<Duration>,
+    pub(crate) write_mode: WriteMode,
+    pub(crate) block_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) namespace: Namespace,
+    /// Guards what is resident. It is held for bookkeeping only, and taken after the flights' lock where both are needed.
+    pub(crate) catalog: Mutex<Catalog>,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) landings: Landings,
+    pub(crate) opening: Opening,
+    pub(crate) counters: Counters,
+    pub(crate) stamps: Stamps,
+    /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.
+    pub(crate) holds_memory: bool,
+    pub(crate) tier: Tier<T>,
+    pub(crate) source: Arc<S>,
+}
+
+impl<S: ReadStore + ?Sized, T: ?Sized> Inner<S, T> {
+    /// The earliest start of a fetch whose answer is young enough at `now`.
+    pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
+        let age = self.settings.age_max.map_or(u64::MAX, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        Timestamp::from_millis(now.as_millis().saturating_sub(age))
+    }
+
+    /// An error of the cache itself, about `key`.
+    pub(crate) fn blame(&self, error: Error, key: &Key) -> Error {
+        error.with_store(&self.source).with_key(key)
+    }
+}
+
+/// Stamps that no blob ever written bears twice, in this process or another, but by a chance of one in 2^64.
+#[derive(Debug)]
+pub(crate) struct Stamps(AtomicU64);
+
+impl Stamps {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self(AtomicU64::new(RandomState::new().hash_one(now)))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}

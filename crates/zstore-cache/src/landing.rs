@@ -1,0 +1,200 @@
+//! Landing: how bytes become resident.
+//!
+//! Room is claimed before a byte is written. The blob is written under the gate of its key. It becomes resident only if no
+//! write of the key has begun since the fetch; else it is removed again.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
+
+use crate::{
+    blob::{Content, Header},
+    catalog::{Entry, Place},
+    fetched::Fetched,
+    flights::{Departure, Token},
+    inner::Inner,
+    name::{BlobId, Part},
+    room::Claimed,
+};
+
+/// A blob to be written.
+struct Draft {
+    id: BlobId,
+    entry: Entry,
+    payload: Payload,
+    expires: Option<Timestamp>,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Lands what a flight brought: the value, its absence, or each block of it that came whole.
+    pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) {
+        let Departure { started, token, .. } = departure;
+        self.remove_stranded().await;
+        if let Some((meta, bytes)) = fetched.whole() {
+            return self.land(Content::Whole(meta.clone()), bytes.clone(), *started, token).await;
+        }
+        let Fetched::Value { meta, pieces } = fetched else {
+            if self.settings.absent_age_max.is_some() {
+                self.land(Content::Absent(key.clone()), Bytes::new(), *started, token).await;
+            }
+            return;
+        };
+        for piece in pieces {
+            for extent in self.whole_blocks(&piece.range, meta.size) {
+                let within = |at: u64| usize::try_from(at - piece.range.start).unwrap_or(usize::MAX);
+                let block = piece.bytes.slice(within(extent.start)..within(extent.end));
+                // A slice would keep the whole piece in memory for as long as one block of it is resident.
+                let block = if self.holds_memory { Bytes::copy_from_slice(&block) } else { block };
+                self.land(Content::Block(meta.clone(), extent), block, *started, token).await;
+            }
+        }
+    }
+
+    /// Lands one blob that was fetched.
+    async fn land(&self, content: Content, bytes: Bytes, fetched: Timestamp, token: &Token) {
+        if token.is_doomed() || self.tier.is_down() || !self.is_open().await {
+            return;
+        }
+        let draft = self.draft(content, bytes, fetched);
+        if draft.expires.is_some_and(|expires| expires <= self.clock.now()) || self.has_whole(&draft.entry.content) {
+            return;
+        }
+        let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await else { return };
+        let _gate = self.gates.enter(&draft.id.key).await;
+        self.write_blob(claimed, draft, token).await;
+    }
+
+    /// Lands a value that was written to the source. The caller holds the gate of the key.
+    pub(crate) async fn land_written(&self, meta: Meta, bytes: Bytes, written: Timestamp, token: &Token) {
+        if token.is_doomed() || self.tier.is_down() || !self.is_open().await {
+            return;
+        }
+        let draft = self.draft(Content::Whole(meta), bytes, written);
+        if let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await {
+            self.write_blob(claimed, draft, token).await;
+        }
+    }
+
+    async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) {
+        let Draft { id, entry, payload, expires } = draft;
+        let Ok(name) = self.namespace.blob_key(&id) else { return };
+        if token.is_doomed() || self.has_whole(&entry.content) {
+            return;
+        }
+        let beside = self.catalog.lock().leave_beside(&entry.content);
+        // Before the first wait: what left its place must not come back if this is given up.
+        if !self.remove_gated(beside).await {
+            return;
+        }
+        claimed.write();
+        let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
+        if written && self.commit(&mut claimed, entry, expires, token) {
+            return;
+        }
+        if let Some(gone) = claimed.spoil() {
+            self.remove_gated(vec![gone]).await;
+        }
+    }
+
+    /// Makes a written blob resident, unless a write to its key has begun.
+    fn commit(&self, claimed: &mut Claimed<'_, S, T>, entry: Entry, expires: Option<Timestamp>, token: &Token) -> bool {
+        let Some(claim) = claimed.take() else { return false };
+        let mut catalog = self.catalog.lock();
+        // Under the lock: whoever dooms the token takes what is resident out of service after that, and finds this too.
+        let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry, expires) };
+        drop(catalog);
+        match refused {
+            Ok(()) => true,
+            Err(claim) => {
+                claimed.restore(claim);
+                false
+            }
+        }
+    }
+
+    fn draft(&self, content: Content, bytes: Bytes, fetched: Timestamp) -> Draft {
+        let part = match &content {
+            Content::Block(_, extent) => Part::Block(extent.start / self.settings.block_bytes),
+            Content::Whole(_) | Content::Absent(_) => Part::Whole,
+        };
+        let id = BlobId { key: content.key().clone(), part };
+        let expires = self.expires(&content, fetched);
+        // An absence has no bytes to hold; its header is kept so that it has a weight.
+        if self.holds_memory && content.meta().is_some() {
+            let entry = Entry { content, fetched, place: Place::Held(bytes.clone()) };
+            return Draft { id, entry, payload: bytes.into(), expires };
+        }
+        let header = Header::new(content.clone(), &self.namespace.name, fetched, self.stamps.next(), &bytes);
+        let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
+        let payload = [header.encode(), bytes].into_iter().filter(|piece| !piece.is_empty()).collect();
+        Draft { id, entry: Entry { content, fetched, place }, payload, expires }
+    }
+
+    /// Until when something fetched at that time is fresh; always if none.
+    pub(crate) fn expires(&self, content: &Content, fetched: Timestamp) -> Option<Timestamp> {
+        let age = match content {
+            Content::Absent(_) => [self.settings.absent_age_max, self.settings.age_max].into_iter().flatten().min(),
+            Content::Whole(_) | Content::Block(..) => self.settings.age_max,
+        };
+        age.map(|age| fetched.saturating_add(age))
+    }
+
+    /// Whether `content` is a block of a value that is resident as a whole.
+    fn has_whole(&self, content: &Content) -> bool {
+        let Content::Block(meta, _) = content else { return false };
+        let now = self.clock.now();
+        let whole = self.catalog.lock().fresh(&BlobId::whole(meta.key.clone()), now);
+        whole.is_some_and(|whole| whole.content.meta().is_some_and(|whole| whole.is_same_value(meta)))
+    }
+
+    /// The bytes of a block of a value of `size` bytes.
+    pub(crate) fn block_extent(&self, index: u64, size: u64) -> Range<u64> {
+        let block = self.settings.block_bytes;
+        let start = index.saturating_mul(block);
+        start..start.saturating_add(block).min(size)
+    }
+
+    /// The blocks of a value of `size` bytes that lie in `range` from end to end.
+    fn whole_blocks(&self, range: &Range<u64>, size: u64) -> Vec<Range<u64>> {
+        let block = self.settings.block_bytes;
+        let blocks = (range.start.div_ceil(block)..).map(|index| self.block_extent(index, size));
+        blocks.take_while(|extent| extent.start < extent.end && extent.end <= range.end).collect()
+    }
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Lands what a flight brought, behind the backs of those who wait for it, and ends the flight.
+    pub(crate) async fn land_behind(
+        self: &Arc<Self>,
+        key: Key,
+        fetched: Arc<Fetched>,
+        departure: Departure,
+        aloft: Aloft,
+    ) {
+        let Some(permit) = self.landings.hold(fetched.bytes()).await else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // From here on the landing goes on by itself, even if those who wait are gone.
+            self.flights.answered(departure.serial);
+        }
+        let inner = Arc::clone(self);
+        let landing = async move {
+            inner.land_fetched(&key, &fetched, &departure).await;
+            drop((aloft, permit));
+        };
+        self.landings.carry(landing).await;
+    }
+}
+
+/// A flight under way; dropping it takes the flight from the table.
+#[derive(Debug)]
+pub(crate) struct Aloft {
+    pub(crate) flights: Arc<crate::flights::Flights>,
+    pub(crate) serial: u64,
+}
+
+impl Drop for Aloft {
+    fn drop(&mut self) {
+        self.flights.over(self.serial);
+    }
+}

@@ -1,0 +1,68 @@
+//! The cache store: any source, any tier, bounded in size and age, with a policy of your choice.
+//!
+//! A [`CacheStore`] is a store made of two: a *source*, which holds the truth, and a *tier*, which holds copies. It knows what
+//! is resident, how much it weighs and when it goes stale, and a *policy* decides who leaves.
+//!
+//! # Examples
+//! ```
+//! use std::sync::Arc;
+//! use zstore_cache::CacheStore;
+//! use zstore_core::{Key, ReadStoreExt, StoreExt};
+//! use zstore_memory::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> zstore_core::Result<()> {
+//! let (source, tier) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+//! let key = Key::new("temperature/c/0/0")?;
+//! source.put(&key, "a chunk").await?;
+//!
+//! let cache = CacheStore::builder(source, tier).max_size(256 << 20).build().await?;
+//! cache.get_bytes(&key).await?; // from the source
+//! cache.get_bytes(&key).await?; // from the tier
+//! assert_eq!(cache.stats().hits, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Promises
+//! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After a write
+//!   through the cache has returned, no later read through it returns older bytes; a fetch in flight when its key is written never stays.
+//! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant.
+//! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
+//! - **C4 One flight.** Concurrent misses of the same bytes make one request. Dropping one waiter disturbs no other.
+//! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache did not write.
+//! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
+//! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
+//!
+//! # A tour
+//! Reading goes through `read` (whole values) and `ranges` (parts, in blocks); `flights` makes one request of many; `landing` brings what came
+//! into the tier, in the room that `room` claims from the ledger in `catalog`. Writing is in `write`. `gates` puts what happens to one key in order.
+//! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
+#![forbid(unsafe_code)]
+
+mod blob;
+mod builder;
+mod catalog;
+mod fetched;
+mod flights;
+mod gates;
+mod info;
+mod inner;
+mod landing;
+mod landings;
+mod name;
+mod opening;
+mod ranges;
+mod read;
+mod room;
+mod stats;
+mod store;
+mod tier;
+mod write;
+
+pub use builder::{Builder, WriteMode};
+pub use info::CacheInfo;
+pub use stats::Stats;
+pub use store::CacheStore;
+/// Who leaves for space.
+pub use zstore_policy as policy;

@@ -1,0 +1,117 @@
+//! Names of blobs, the same in every process that knows the namespace and the key.
+
+use zstore_core::{Key, Prefix};
+
+/// Which blob of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Part {
+    /// The whole value, or its absence.
+    Whole,
+    /// A block, by its index.
+    Block(u64),
+}
+
+/// What one blob of this cache is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BlobId {
+    pub(crate) key: Key,
+    pub(crate) part: Part,
+}
+
+impl BlobId {
+    pub(crate) const fn whole(key: Key) -> Self {
+        Self { key, part: Part::Whole }
+    }
+
+    pub(crate) const fn block(key: Key, index: u64) -> Self {
+        Self { key, part: Part::Block(index) }
+    }
+}
+
+/// Whose bytes a blob holds. Blobs of one namespace lie below one prefix of the tier.
+#[derive(Clone, Debug)]
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+    pub(crate) prefix: Prefix,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: &str) -> zstore_core::Result<Self> {
+        let prefix = Prefix::new(format!("blobs/{}", hash(&[name.as_bytes()])))?;
+        Ok(Self { name: name.to_owned(), prefix })
+    }
+
+    /// The key of a blob in the tier: a hash of 128 bits below 256 directories, so that no directory grows beyond measure, no name is
+    /// too long, and no key clashes with another in letter case or as file and directory. The blob's header tells whose it is,
+    /// so even a collision is seen.
+    ///
+    /// # Errors
+    /// None that a caller could meet: the name is made of hexadecimal digits.
+    pub(crate) fn blob_key(&self, id: &BlobId) -> zstore_core::Result<Key> {
+        let (kind, index) = match id.part {
+            Part::Whole => (0u8, 0),
+            Part::Block(index) => (1, index),
+        };
+        let digits = hash(&[self.name.as_bytes(), id.key.as_str().as_bytes(), &[kind], &index.to_le_bytes()]);
+        let (directory, file) = digits.split_at(2);
+        Ok(self.prefix.key(format!("{directory}/{file}"))?)
+    }
+
+    /// An identity of a blob for policies, the same in every process.
+    pub(crate) fn policy_id(id: &BlobId) -> u64 {
+        let index = match id.part {
+            Part::Whole => u64::MAX,
+            Part::Block(index) => index,
+        };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(id.key.as_str().as_bytes()).update(&index.to_le_bytes());
+        let mut first = [0; 8];
+        hasher.finalize_xof().fill(&mut first);
+        u64::from_le_bytes(first)
+    }
+}
+
+/// 128 bits of BLAKE3 over the fields, each with its length before it, in hexadecimal digits. A hash that nobody can steer: whoever
+/// names keys must not be able to choose two that share a blob.
+fn hash(fields: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes()).update(field);
+    }
+    let mut digits = hasher.finalize().to_hex().to_string();
+    digits.truncate(32);
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(namespace: &str, key: &str, part: Part) -> String {
+        let id = BlobId { key: Key::new(key).unwrap(), part };
+        Namespace::new(namespace).unwrap().blob_key(&id).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_ever() {
+        // These are on people's disks: a change of these lines is a new format.
+        assert_eq!(
+            name("RemoteReader(http://example.org/)", "a/c/0", Part::Whole),
+            "blobs/a16df47762e6dda8a16cdc57327ace67/de/a1caa452b6cbba336bcdddf5f62d38"
+        );
+    }
+
+    #[test]
+    fn namespaces_keys_and_parts_never_share_a_name() {
+        let all = [
+            name("n", "a", Part::Whole),
+            name("n", "a", Part::Block(0)),
+            name("n", "a", Part::Block(1)),
+            name("n", "A", Part::Whole),
+            name("na", "b", Part::Whole),
+            name("n", "ab", Part::Whole),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+}

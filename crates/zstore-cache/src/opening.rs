@@ -1,0 +1,219 @@
+//! Opening a tier: making it ours, or finding again what we left in it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures::{StreamExt, stream};
+use zstore_core::{
+    Error, ErrorKind, GetOptions, Key, Meta, Operation, Payload, ReadStore, Result, SetMode, Store, Timestamp,
+};
+
+use crate::{
+    blob::{Content, Damage, Header, PROBE_BYTES},
+    catalog::{Entry, Place},
+    inner::Inner,
+    name::{BlobId, Part},
+};
+
+/// Tells backup tools to pass over the directory: the standard of <https://bford.info/cachedir/>.
+const TAG: (&str, &str) = (
+    "CACHEDIR.TAG",
+    "Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache of zstore: it may be deleted at any time, as a whole.\n",
+);
+/// Tells us that the directory is ours, and how to read it.
+const FORMAT: (&str, &str) = ("zstore-format", "zstore cache, format 1\n");
+const FORMAT_WORDS: &str = "zstore cache, format ";
+/// A tier that could not be opened is tried again after so many milliseconds.
+const RETRY_MS: u64 = 5_000;
+/// Enough to keep a disk or a server busy, few enough to leave file descriptors to others.
+const CONCURRENT_MAX: usize = 16;
+
+/// Bytes of the marker files.
+pub(crate) const OVERHEAD_BYTES: u64 = (TAG.1.len() + FORMAT.1.len()) as u64;
+
+/// Whether the tier may be used yet.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    open: AtomicBool,
+    retry_at: AtomicU64,
+    /// Held by the one who opens.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Opens the tier for the first time. A tier that fails is tried again later, and passed by until then.
+    ///
+    /// # Errors
+    /// Only if the tier holds what is not ours, or is of a format that we do not know.
+    pub(crate) async fn open(&self) -> Result<()> {
+        let _turn = self.opening.turn.lock().await;
+        self.try_open().await
+    }
+
+    /// Whether the tier may be written. Tries to open it if that is due.
+    pub(crate) async fn is_open(&self) -> bool {
+        if self.opening.open.load(Ordering::Acquire) {
+            return true;
+        }
+        if self.clock.now().as_millis() < self.opening.retry_at.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Ok(_turn) = self.opening.turn.try_lock() else { return false };
+        if let Err(error) = self.try_open().await {
+            tracing::warn!(%error, "the cache's tier cannot be used; reads and writes go to the source");
+        }
+        self.opening.open.load(Ordering::Acquire)
+    }
+
+    async fn try_open(&self) -> Result<()> {
+        let opened =
+            if self.holds_memory { self.tier.delete_prefix(&self.namespace.prefix).await } else { self.reopen().await };
+        match opened {
+            Ok(()) => self.opening.open.store(true, Ordering::Release),
+            Err(error) => {
+                let retry_at = self.clock.now().as_millis().saturating_add(RETRY_MS);
+                self.opening.retry_at.store(retry_at, Ordering::Relaxed);
+                if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::InvalidArgument) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn reopen(&self) -> Result<()> {
+        self.mark().await?;
+        let blobs = self.find_blobs().await?;
+        let now = self.clock.now();
+        let surplus = {
+            let mut catalog = self.catalog.lock();
+            for Blob { id, size, entry } in blobs {
+                let expires = self.expires(&entry.content, entry.fetched);
+                catalog.recover(id, size, entry, expires);
+            }
+            catalog.trim(now)
+        };
+        self.remove(surplus).await;
+        Ok(())
+    }
+
+    /// Makes sure that the tier is ours: marked, or empty and marked now. Of two marks one may be damaged.
+    async fn mark(&self) -> Result<()> {
+        let (tag, format) = (Key::new(TAG.0)?, Key::new(FORMAT.0)?);
+        let found = self.tier.get(&format, &GetOptions::default()).await?.into_object().map(|object| object.bytes);
+        if found.as_deref() == Some(FORMAT.1.as_bytes()) {
+            return Ok(());
+        }
+        if found.is_some_and(|found| is_other_format(&found)) {
+            return Err(self.refusal(
+                "this cache was written by another version of zstore; use that version, or delete the cache and let it fill again",
+            ));
+        }
+        let tagged = self.tier.get(&tag, &GetOptions::default()).await?.into_object();
+        let ours = tagged.is_some_and(|tag| tag.bytes == TAG.1);
+        if !ours && !self.tier.is_empty().await? {
+            return Err(self.refusal(
+                "it is not empty and not a cache of zstore, so nothing in it is touched; choose an empty place for the cache",
+            ));
+        }
+        // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
+        self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;
+        self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await
+    }
+
+    fn refusal(&self, detail: &str) -> Error {
+        Error::new(ErrorKind::Conflict, Operation::Open).with_store(&self.tier.store).with_detail(detail)
+    }
+
+    /// Finds the blobs of this namespace that are sound and young enough, oldest first, and deletes the others.
+    async fn find_blobs(&self) -> Result<Vec<Blob>> {
+        let mut listing = self.tier.store.list(&self.namespace.prefix);
+        let mut metas = Vec::new();
+        while let Some(meta) = self.tier.next(&mut listing).await {
+            metas.push(meta?);
+        }
+        let reads: Vec<_> = metas.into_iter().map(|meta| self.read_blob(meta)).collect();
+        let mut reads = stream::iter(reads).buffer_unordered(CONCURRENT_MAX);
+        let mut blobs = Vec::new();
+        while let Some(read) = reads.next().await {
+            blobs.extend(read?);
+        }
+        blobs.sort_by_key(|blob| blob.entry.fetched);
+        Ok(blobs)
+    }
+
+    /// Reads the header of a blob; `None` if the blob is of no use and was deleted.
+    async fn read_blob(&self, found: Meta) -> Result<Option<Blob>> {
+        let mut probe = PROBE_BYTES;
+        let header = loop {
+            let Some(object) = self.tier.get(&found.key, &GetOptions::range(0..probe)).await?.into_object() else {
+                return Ok(None);
+            };
+            match Header::decode(&object.bytes) {
+                Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= found.size => {
+                    probe = needed as u64
+                }
+                result => break result,
+            }
+        };
+        let id = header.as_ref().ok().and_then(|header| self.blob_id(header));
+        let sound = match (header, id) {
+            (Ok(header), Some(id)) => {
+                let named = self.namespace.blob_key(&id)? == found.key;
+                let complete = header.len as u64 + header.payload_bytes() == found.size;
+                (named && complete && header.namespace == self.namespace.name).then_some((header, id))
+            }
+            _ => None,
+        };
+        let Some((header, id)) = sound else {
+            self.counters.corrupt.add(1);
+            self.tier.delete(&found.key).await?;
+            return Ok(None);
+        };
+        if !self.is_wanted(&header.content, header.fetched) {
+            self.tier.delete(&found.key).await?;
+            return Ok(None);
+        }
+        let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
+        let entry = Entry { content: header.content, fetched: header.fetched, place };
+        Ok(Some(Blob { id, size: found.size, entry }))
+    }
+
+    /// Which blob a header tells of; `None` if this cache would never have written it.
+    fn blob_id(&self, header: &Header) -> Option<BlobId> {
+        let part = match &header.content {
+            Content::Whole(_) | Content::Absent(_) => Part::Whole,
+            Content::Block(meta, extent) => {
+                let block = self.settings.block_bytes;
+                let index = extent.start / block;
+                (*extent == self.block_extent(index, meta.size)).then_some(Part::Block(index))?
+            }
+        };
+        Some(BlobId { key: header.content.key().clone(), part })
+    }
+
+    /// Whether a blob of that time is of use at present.
+    fn is_wanted(&self, content: &Content, fetched: Timestamp) -> bool {
+        let now = self.clock.now();
+        match (content, self.expires(content, fetched)) {
+            (Content::Absent(_), _) if self.settings.absent_age_max.is_none() => false,
+            // A time that is still to come is of another clock: its age cannot be told.
+            (_, Some(expires)) => fetched <= now && now < expires,
+            (_, None) => true,
+        }
+    }
+}
+
+/// Whether a format file is sound and tells of another format than ours.
+fn is_other_format(found: &[u8]) -> bool {
+    let number = found.strip_prefix(FORMAT_WORDS.as_bytes()).and_then(|rest| rest.strip_suffix(b"\n"));
+    number.is_some_and(|number| {
+        !number.is_empty() && number.iter().all(u8::is_ascii_digit) && found != FORMAT.1.as_bytes()
+    })
+}
+
+/// A blob found in the tier.
+struct Blob {
+    id: BlobId,
+    size: u64,
+    entry: Entry,
+}

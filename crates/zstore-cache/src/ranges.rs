@@ -1,0 +1,290 @@
+//! Reading parts of values: in aligned blocks, of one version.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
+
+use bytes::{Bytes, BytesMut};
+use zstore_core::{
+    ByteRange, Error, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store, Timestamp,
+};
+
+use crate::{
+    catalog::Entry,
+    fetched::Fetched,
+    flights::{Ask, Boarding},
+    inner::Inner,
+    name::BlobId,
+    read::{Outcome, Request, answers, cut},
+};
+
+/// A value that changed under each of three readings is read straight from the source.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What came of reading the parts of a value whose size was thought to be known.
+enum Attempt {
+    Done(Option<Ranges>),
+    /// The value is not what it was thought to be.
+    Changed,
+    /// What is resident could not be read.
+    Unreadable,
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Parts of one version of a value, in the order asked; `None` if it is missing.
+    pub(crate) async fn ranges(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        if ranges.is_empty() {
+            return Ok(self.head(key).await?.map(|meta| Ranges { meta, parts: Vec::new() }));
+        }
+        if !self.source.capabilities().native_ranges {
+            return self.ranges_of_whole(key, ranges).await;
+        }
+        let mut skip_tier = self.tier.is_down();
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.clock.now();
+            let known = if skip_tier { None } else { self.known(key, now) };
+            let attempt = match known {
+                Some(None) => {
+                    self.count(Outcome::Hit, 0, true);
+                    return Ok(None);
+                }
+                Some(Some(meta)) => self.ranges_of_known(meta, ranges, now).await?,
+                None => self.ranges_of_unknown(key, ranges, now).await?,
+            };
+            match attempt {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Changed => {}
+                Attempt::Unreadable => skip_tier = true,
+            }
+        }
+        self.counters.source_requests.add(1);
+        self.count(Outcome::Miss, 0, false);
+        self.source.get_ranges(key, ranges).await
+    }
+
+    /// Of a source that cannot send parts: the whole value comes and stays.
+    async fn ranges_of_whole(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        let Some(object) = self.whole(key).await? else { return Ok(None) };
+        let wanted = self.resolve(&object.meta, ranges)?;
+        let pieces = BTreeMap::from([(0, object.bytes)]);
+        self.assemble(object.meta, wanted, &pieces).map(Some)
+    }
+
+    /// Of a value of which something is resident: what is missing is fetched, if it is still the same value.
+    async fn ranges_of_known(self: &Arc<Self>, meta: Meta, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
+        let wanted = self.resolve(&meta, ranges)?;
+        let whole = self.catalog.lock().fresh(&BlobId::whole(meta.key.clone()), now);
+        if let Some(whole) = whole {
+            return self.ranges_of_resident(&meta, wanted, &whole).await;
+        }
+        let needed = self.blocks_of(&wanted);
+        let resident = self.catalog.lock().blocks(&meta, &needed, now);
+        let Some(mut pieces) = self.read_blocks(&meta, resident).await else { return Ok(Attempt::Unreadable) };
+        let missing: Vec<u64> = needed
+            .into_iter()
+            .filter(|index| !pieces.contains_key(&self.block_extent(*index, meta.size).start))
+            .collect();
+        let outcome = match self.fetch_blocks(&meta, &missing, now, &mut pieces).await? {
+            Fetching::Done(outcome) => outcome,
+            Fetching::Changed => return Ok(Attempt::Changed),
+            Fetching::Missing => {
+                self.count(Outcome::Miss, 0, false);
+                return Ok(Attempt::Done(None));
+            }
+        };
+        let tier_bytes = wanted.iter().map(|range| range.end - range.start).sum();
+        self.count(outcome, tier_bytes, false);
+        self.assemble(meta, wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
+    }
+
+    /// Of a value that is resident as a whole.
+    async fn ranges_of_resident(
+        self: &Arc<Self>,
+        meta: &Meta,
+        wanted: Vec<Range<u64>>,
+        whole: &Arc<Entry>,
+    ) -> Result<Attempt> {
+        let id = BlobId::whole(meta.key.clone());
+        let same = whole.content.meta().is_some_and(|own| own.is_same_value(meta));
+        if !same {
+            return Ok(Attempt::Changed);
+        }
+        let reads = wanted.iter().map(|range| self.read_entry(&id, whole, range.clone()));
+        let bytes: Option<Vec<Bytes>> = futures::future::join_all(reads).await.into_iter().collect();
+        let Some(bytes) = bytes else { return Ok(Attempt::Unreadable) };
+        let parts: Vec<Part> = wanted.into_iter().zip(bytes).map(|(range, bytes)| Part { range, bytes }).collect();
+        self.count(Outcome::Hit, parts.iter().map(|part| part.bytes.len() as u64).sum(), false);
+        Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts })))
+    }
+
+    /// Of a value of which nothing is known: what is asked for, widened to blocks, so that what comes can stay.
+    async fn ranges_of_unknown(self: &Arc<Self>, key: &Key, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
+        let asked: Vec<ByteRange> = ranges.iter().map(|range| self.widen(range)).collect();
+        let find = || if self.tier.is_down() { None } else { self.known(key, now) };
+        let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Ranges(asked.clone()), departure);
+        let ask = vec![Ask::Ranges(asked.clone())];
+        let (ticket, outcome) = match self.flights.board(key, ask, (now, self.oldest(now)), find, start) {
+            Boarding::Landed(_) => return Ok(Attempt::Changed),
+            Boarding::Waits { own: Some(ticket), .. } => (ticket, Outcome::Miss),
+            Boarding::Waits { own: None, mut joined } => match joined.pop() {
+                Some(ticket) => (ticket, Outcome::Coalesced),
+                None => return Ok(Attempt::Changed),
+            },
+        };
+        let fetched = ticket.answer().await?;
+        self.count(outcome, 0, false);
+        let Fetched::Value { meta, pieces } = &*fetched else { return Ok(Attempt::Done(None)) };
+        let wanted = self.resolve(meta, ranges)?;
+        let pieces = pieces.iter().map(|piece| (piece.range.start, piece.bytes.clone())).collect();
+        self.assemble(meta.clone(), wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
+    }
+
+    /// The bytes of resident blocks by where they start; `None` if one could not be read.
+    async fn read_blocks(
+        self: &Arc<Self>,
+        meta: &Meta,
+        blocks: Vec<(u64, Arc<Entry>)>,
+    ) -> Option<BTreeMap<u64, Bytes>> {
+        let reads = blocks.into_iter().map(|(index, entry)| async move {
+            let extent = entry.content.extent();
+            let id = BlobId::block(meta.key.clone(), index);
+            self.read_entry(&id, &entry, extent.clone()).await.map(|bytes| (extent.start, bytes))
+        });
+        futures::future::join_all(reads.collect::<Vec<_>>()).await.into_iter().collect()
+    }
+
+    /// Fetches the blocks that are not resident, in as few runs as there are gaps, and adds them to `pieces`.
+    async fn fetch_blocks(
+        self: &Arc<Self>,
+        meta: &Meta,
+        missing: &[u64],
+        now: Timestamp,
+        pieces: &mut BTreeMap<u64, Bytes>,
+    ) -> Result<Fetching> {
+        if missing.is_empty() {
+            return Ok(Fetching::Done(Outcome::Hit));
+        }
+        let key = &meta.key;
+        let asks = missing.iter().map(|index| Ask::Block(*index)).collect();
+        let find = || {
+            let missing = missing.iter().copied().collect();
+            let landed = !self.tier.is_down() && self.catalog.lock().blocks(meta, &missing, now).len() == missing.len();
+            landed.then_some(())
+        };
+        let start = |asks: Vec<Ask>, departure| {
+            let request = Request::Ranges(self.runs(&asks, meta.size));
+            self.fetch(key.clone(), request, departure)
+        };
+        let (own, joined) = match self.flights.board(key, asks, (now, self.oldest(now)), find, start) {
+            Boarding::Landed(()) => return Ok(Fetching::Changed),
+            Boarding::Waits { own, joined } => (own, joined),
+        };
+        let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
+        let tickets: Vec<_> = own.into_iter().chain(joined).collect();
+        let answers = match answers(&tickets).await {
+            // A value that shrank has no such bytes; what is resident of it is old.
+            Err(error) if error.kind() == zstore_core::ErrorKind::InvalidRange => {
+                let gone = self.catalog.lock().leave_key(key, zstore_policy::Reason::Replaced).0;
+                self.remove_behind(gone).await;
+                return Ok(Fetching::Changed);
+            }
+            answers => answers?,
+        };
+        for fetched in answers {
+            let Fetched::Value { meta: found, pieces: new } = &*fetched else { return Ok(Fetching::Missing) };
+            if !found.is_same_value(meta) {
+                let gone = self.catalog.lock().leave_others(found);
+                self.remove_behind(gone).await;
+                return Ok(Fetching::Changed);
+            }
+            pieces.extend(new.iter().map(|piece| (piece.range.start, piece.bytes.clone())));
+        }
+        Ok(Fetching::Done(outcome))
+    }
+
+    /// The blocks asked for as ranges, neighbours in one.
+    fn runs(&self, asks: &[Ask], size: u64) -> Vec<ByteRange> {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        let indices: BTreeSet<u64> =
+            asks.iter().filter_map(|ask| if let Ask::Block(index) = ask { Some(*index) } else { None }).collect();
+        for extent in indices.into_iter().map(|index| self.block_extent(index, size)) {
+            match runs.last_mut() {
+                Some(run) if run.end == extent.start => run.end = extent.end,
+                _ => runs.push(extent),
+            }
+        }
+        runs.into_iter().map(ByteRange::Bounded).collect()
+    }
+
+    /// The range in whole blocks. An empty range and one that is none stay as they are: the source knows what to say.
+    fn widen(&self, range: &ByteRange) -> ByteRange {
+        let block = self.settings.block_bytes;
+        let floor = |at: u64| at / block * block;
+        match range {
+            ByteRange::Bounded(range) if range.start < range.end => {
+                ByteRange::Bounded(floor(range.start)..range.end.div_ceil(block).saturating_mul(block))
+            }
+            ByteRange::From(start) => ByteRange::From(floor(*start)),
+            // Wherever the value ends, the block in which the suffix starts is in it from its start.
+            ByteRange::Suffix(length) if *length > 0 => ByteRange::Suffix(length.saturating_add(block - 1)),
+            other => other.clone(),
+        }
+    }
+
+    fn blocks_of(&self, wanted: &[Range<u64>]) -> BTreeSet<u64> {
+        let block = self.settings.block_bytes;
+        wanted
+            .iter()
+            .filter(|range| range.start < range.end)
+            .flat_map(|range| range.start / block..range.end.div_ceil(block))
+            .collect()
+    }
+
+    fn resolve(&self, meta: &Meta, ranges: &[ByteRange]) -> Result<Vec<Range<u64>>> {
+        let resolved: Result<_, RangePastEnd> = ranges.iter().map(|range| range.resolve(meta.size)).collect();
+        resolved.map_err(|error| self.blame(Error::from(error), &meta.key))
+    }
+
+    /// Puts the parts together from pieces, by where those start. A part within one piece is not copied.
+    fn assemble(&self, meta: Meta, wanted: Vec<Range<u64>>, pieces: &BTreeMap<u64, Bytes>) -> Result<Ranges> {
+        let parts: Option<Vec<Part>> = wanted
+            .into_iter()
+            .map(|range| {
+                let bytes = join(&range, pieces)?;
+                Some(Part { range, bytes })
+            })
+            .collect();
+        match parts {
+            Some(parts) => Ok(Ranges { meta, parts }),
+            None => Err(self.incomplete(Operation::GetRanges, &meta.key)),
+        }
+    }
+}
+
+/// How fetching blocks ended.
+enum Fetching {
+    Done(Outcome),
+    Changed,
+    Missing,
+}
+
+fn join(range: &Range<u64>, pieces: &BTreeMap<u64, Bytes>) -> Option<Bytes> {
+    if range.is_empty() {
+        return Some(Bytes::new());
+    }
+    let mut at = range.start;
+    let mut joined = BytesMut::new();
+    while at < range.end {
+        let (start, bytes) = pieces.range(..=at).next_back()?;
+        let end = range.end.min(start + bytes.len() as u64);
+        let piece = cut(bytes, *start, &(at..end)).filter(|piece| !piece.is_empty())?;
+        if (at..end) == *range {
+            return Some(piece);
+        }
+        joined.extend_from_slice(&piece);
+        at = end;
+    }
+    Some(joined.freeze())
+}

@@ -1,0 +1,306 @@
+//! Reading: from what is resident if it is fresh, else from the source, once for all who ask.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use zstore_core::{
+    ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Object, Operation, ReadStore, Result, Store,
+};
+use zstore_policy::Reason;
+
+use crate::{
+    blob::{Header, checked},
+    catalog::{Entry, Place},
+    fetched::Fetched,
+    flights::{Answer, Ask, Boarding, Departure, Ticket},
+    inner::Inner,
+    landing::Aloft,
+    name::BlobId,
+};
+
+/// What is asked of the source.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Whole,
+    Head,
+    Ranges(Vec<ByteRange>),
+}
+
+/// How a read came by its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Hit,
+    Miss,
+    Coalesced,
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    pub(crate) async fn get(self: &Arc<Self>, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        let object = match &options.range {
+            None => self.whole(key).await?,
+            Some(range) => self.ranges(key, std::slice::from_ref(range)).await?.and_then(|mut ranges| {
+                let part = ranges.parts.pop()?;
+                Some(Object { meta: ranges.meta, range: part.range, bytes: part.bytes })
+            }),
+        };
+        self.conditional(object, options)
+    }
+
+    /// The answer if it is in memory.
+    pub(crate) fn get_now(&self, key: &Key, options: &GetOptions) -> Option<Fetch> {
+        if !self.holds_memory {
+            return None;
+        }
+        let now = self.clock.now();
+        let entry = self.catalog.lock().probe(&BlobId::whole(key.clone()), now)?;
+        let object = match (&entry.place, entry.content.meta()) {
+            (Place::Held(bytes), Some(meta)) => {
+                let range = options.range.as_ref().map_or(Ok(0..meta.size), |range| range.resolve(meta.size)).ok()?;
+                let bytes = cut(bytes, 0, &range)?;
+                Some(Object { meta: meta.clone(), range, bytes })
+            }
+            (_, None) => None,
+            (Place::Blob { .. }, Some(_)) => return None,
+        };
+        let served = object.as_ref().map_or(0, |object| object.bytes.len() as u64);
+        let absent = object.is_none();
+        let fetch = self.conditional(object, options).ok()?;
+        self.count(Outcome::Hit, served, absent);
+        Some(fetch)
+    }
+
+    /// The whole value; `None` if it is missing.
+    pub(crate) async fn whole(self: &Arc<Self>, key: &Key) -> Result<Option<Object>> {
+        let id = BlobId::whole(key.clone());
+        let mut skip_tier = self.tier.is_down();
+        let (ticket, outcome) = loop {
+            let now = self.clock.now();
+            let find = || if skip_tier { None } else { self.catalog.lock().probe(&id, now) };
+            let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Whole, departure);
+            let entry = match find() {
+                Some(entry) => entry,
+                None => match self.flights.board(key, vec![Ask::Whole], (now, self.oldest(now)), find, start) {
+                    Boarding::Landed(entry) => entry,
+                    Boarding::Waits { own: Some(ticket), .. } => break (ticket, Outcome::Miss),
+                    Boarding::Waits { own: None, mut joined } => match joined.pop() {
+                        Some(ticket) => break (ticket, Outcome::Coalesced),
+                        None => continue,
+                    },
+                },
+            };
+            let Some(meta) = entry.content.meta() else {
+                self.count(Outcome::Hit, 0, true);
+                return Ok(None);
+            };
+            if let Some(bytes) = self.read_entry(&id, &entry, 0..meta.size).await {
+                self.count(Outcome::Hit, meta.size, false);
+                return Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }));
+            }
+            skip_tier = true;
+        };
+        let fetched = ticket.answer().await?;
+        self.count(outcome, 0, false);
+        match fetched.whole() {
+            Some((meta, bytes)) => Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() })),
+            None if matches!(*fetched, Fetched::Missing) => Ok(None),
+            None => Err(self.incomplete(Operation::Get, key)),
+        }
+    }
+
+    /// What is known of the value; `None` if it is missing.
+    pub(crate) async fn head(self: &Arc<Self>, key: &Key) -> Result<Option<Meta>> {
+        let now = self.clock.now();
+        let find = || self.known(key, now);
+        if let Some(known) = find() {
+            self.count(Outcome::Hit, 0, known.is_none());
+            return Ok(known);
+        }
+        let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Head, departure);
+        let (ticket, outcome) = match self.flights.board(key, vec![Ask::Head], (now, self.oldest(now)), find, start) {
+            Boarding::Landed(known) => {
+                self.count(Outcome::Hit, 0, known.is_none());
+                return Ok(known);
+            }
+            Boarding::Waits { own: Some(ticket), .. } => (Some(ticket), Outcome::Miss),
+            Boarding::Waits { own: None, mut joined } => (joined.pop(), Outcome::Coalesced),
+        };
+        let Some(ticket) = ticket else { return self.source.head(key).await };
+        let fetched = ticket.answer().await?;
+        self.count(outcome, 0, false);
+        Ok(match &*fetched {
+            Fetched::Missing => None,
+            Fetched::Value { meta, .. } => Some(meta.clone()),
+        })
+    }
+
+    /// What is resident tells of the value: nothing, that it is missing, or what it is.
+    #[expect(clippy::option_option, reason = "not knowing and knowing of absence are two things")]
+    pub(crate) fn known(&self, key: &Key, now: zstore_core::Timestamp) -> Option<Option<Meta>> {
+        let mut catalog = self.catalog.lock();
+        match catalog.probe(&BlobId::whole(key.clone()), now) {
+            Some(entry) => Some(entry.content.meta().cloned()),
+            None => catalog.meta(key, now).map(Some),
+        }
+    }
+
+    /// A fetch from the source, as a flight. What it brings lands behind the backs of those who wait for it.
+    pub(crate) fn fetch(
+        self: &Arc<Self>,
+        key: Key,
+        request: Request,
+        departure: Departure,
+    ) -> BoxFuture<'static, Answer> {
+        let inner = Arc::clone(self);
+        let aloft = Aloft { flights: Arc::clone(&self.flights), serial: departure.serial };
+        async move {
+            let fetched = Arc::new(inner.request(&key, &request).await?);
+            inner.land_behind(key, Arc::clone(&fetched), departure, aloft).await;
+            Ok(fetched)
+        }
+        .boxed()
+    }
+
+    async fn request(&self, key: &Key, request: &Request) -> Result<Fetched> {
+        self.counters.source_requests.add(1);
+        let fetched: Fetched = match request {
+            Request::Whole => self.source.get(key, &GetOptions::default()).await?.into_object().into(),
+            Request::Head => self.source.head(key).await?.into(),
+            Request::Ranges(ranges) => match &ranges[..] {
+                [range] => self.source.get(key, &GetOptions::range(range.clone())).await?.into_object().into(),
+                ranges => self.source.get_ranges(key, ranges).await?.into(),
+            },
+        };
+        self.counters.source_bytes.add(fetched.bytes());
+        Ok(fetched)
+    }
+
+    /// The bytes of `range` of the value from a resident whose extent holds them; `None` if they could not be had.
+    pub(crate) async fn read_entry(
+        self: &Arc<Self>,
+        id: &BlobId,
+        entry: &Arc<Entry>,
+        range: Range<u64>,
+    ) -> Option<Bytes> {
+        let extent = entry.content.extent();
+        let (stamp, header_bytes) = match &entry.place {
+            Place::Held(bytes) => return cut(bytes, extent.start, &range),
+            Place::Blob { stamp, header_bytes } => (*stamp, *header_bytes),
+        };
+        let name = self.namespace.blob_key(id).ok()?;
+        let wanted = range.start - extent.start..range.end - extent.start;
+        match self.read_blob_part(&name, header_bytes, wanted).await {
+            BlobRead::Sound(header, read, bytes) if header.stamp == stamp => {
+                cut(&bytes, extent.start + read.start, &range)
+            }
+            BlobRead::Fault => None,
+            BlobRead::Sound(..) | BlobRead::Gone => {
+                self.drop_resident(id, entry, Reason::Invalidated).await;
+                None
+            }
+            BlobRead::Damaged => {
+                self.counters.corrupt.add(1);
+                self.drop_resident(id, entry, Reason::Corrupt).await;
+                None
+            }
+        }
+    }
+
+    async fn read_blob_part(&self, name: &Key, header_bytes: usize, wanted: Range<u64>) -> BlobRead {
+        let head = header_bytes as u64;
+        let Range { start: from, end: to } = checked(&wanted);
+        let (header, body) = if from == 0 {
+            match self.tier.get(name, &GetOptions::range(0..head.saturating_add(to))).await {
+                Err(_) => return BlobRead::Fault,
+                Ok(fetch) => match fetch.into_object().map(|object| object.bytes) {
+                    None => return BlobRead::Gone,
+                    Some(bytes) => {
+                        (bytes.slice(..header_bytes.min(bytes.len())), bytes.slice(header_bytes.min(bytes.len())..))
+                    }
+                },
+            }
+        } else {
+            let ranges = [ByteRange::Bounded(0..head), ByteRange::Bounded(head + from..head.saturating_add(to))];
+            match self.tier.get_ranges(name, &ranges).await {
+                // A blob that was cut has no such bytes.
+                Err(error) if error.kind() == ErrorKind::InvalidRange => return BlobRead::Damaged,
+                Err(_) => return BlobRead::Fault,
+                Ok(None) => return BlobRead::Gone,
+                Ok(Some(ranges)) => {
+                    let mut parts = ranges.parts.into_iter().map(|part| part.bytes);
+                    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+                }
+            }
+        };
+        let Ok(header) = Header::decode(&header) else { return BlobRead::Damaged };
+        let read = from..to.min(header.payload_bytes());
+        if read.start > read.end || header.verify(read.clone(), &body).is_err() {
+            return BlobRead::Damaged;
+        }
+        BlobRead::Sound(Box::new(header), read, body)
+    }
+
+    /// Drops a resident whose bytes are not what they should be, unless another one took its place.
+    async fn drop_resident(self: &Arc<Self>, id: &BlobId, entry: &Arc<Entry>, reason: Reason) {
+        let gone = {
+            let mut catalog = self.catalog.lock();
+            if catalog.is_resident(id, entry) { catalog.leave(id, reason) } else { None }
+        };
+        self.remove_behind(gone.into_iter().collect()).await;
+    }
+
+    /// The answer under the conditions of the options.
+    pub(crate) fn conditional(&self, object: Option<Object>, options: &GetOptions) -> Result<Fetch> {
+        let Some(object) = object else { return Ok(Fetch::Missing) };
+        let version = &object.meta.version;
+        if options.if_match.as_ref().is_some_and(|wanted| !wanted.matches(version)) {
+            return Err(self.blame(Error::new(ErrorKind::PreconditionFailed, Operation::Get), &object.meta.key));
+        }
+        if options.if_none_match.as_ref().is_some_and(|known| known.matches(version)) {
+            return Ok(Fetch::NotModified(object.meta.version));
+        }
+        Ok(Fetch::Object(object))
+    }
+
+    pub(crate) fn count(&self, outcome: Outcome, tier_bytes: u64, absent: bool) {
+        match outcome {
+            Outcome::Hit => {
+                self.counters.hits.add(1);
+                self.counters.tier_bytes.add(tier_bytes);
+                self.counters.absent_hits.add(u64::from(absent));
+            }
+            Outcome::Miss => self.counters.misses.add(1),
+            Outcome::Coalesced => self.counters.coalesced.add(1),
+        }
+    }
+
+    /// The source broke the contract: it answered less than was asked.
+    pub(crate) fn incomplete(&self, operation: Operation, key: &Key) -> Error {
+        let error = Error::new(ErrorKind::Corrupt, operation);
+        self.blame(error.with_detail("the source answered with less than was asked for"), key)
+    }
+}
+
+/// Waits for all flights at once: each waiter drives them all.
+pub(crate) async fn answers(tickets: &[Ticket]) -> Result<Vec<Arc<Fetched>>> {
+    futures::future::try_join_all(tickets.iter().map(Ticket::answer)).await
+}
+
+/// The bytes of `range` out of `bytes`, which begin at `start`.
+pub(crate) fn cut(bytes: &Bytes, start: u64, range: &Range<u64>) -> Option<Bytes> {
+    let from = usize::try_from(range.start.checked_sub(start)?).ok()?;
+    let to = usize::try_from(range.end.checked_sub(start)?).ok()?;
+    (from <= to && to <= bytes.len()).then(|| bytes.slice(from..to))
+}
+
+/// What reading a blob came to.
+enum BlobRead {
+    /// Its header, which bytes after it were read and found right, and those.
+    Sound(Box<Header>, Range<u64>, Bytes),
+    /// There is no such blob.
+    Gone,
+    /// It is not what was written.
+    Damaged,
+    /// The tier did not answer.
+    Fault,
+}

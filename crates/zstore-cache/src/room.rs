@@ -1,0 +1,163 @@
+//! Room in the tier: claimed before bytes are written, given back when bytes are gone.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use zstore_core::{ReadStore, Store};
+use zstore_policy::Grant;
+
+use crate::{
+    catalog::{Claim, Gone},
+    inner::Inner,
+    name::BlobId,
+};
+
+/// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been written.
+#[derive(Debug)]
+pub(crate) struct Claimed<'a, S: ReadStore + ?Sized, T: Store + ?Sized> {
+    inner: &'a Inner<S, T>,
+    claim: Option<Claim>,
+    written: bool,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Claimed<'_, S, T> {
+    /// From now on there may be bytes of it in the tier.
+    pub(crate) const fn write(&mut self) {
+        self.written = true;
+    }
+
+    /// Hands the claim over to be committed.
+    pub(crate) const fn take(&mut self) -> Option<Claim> {
+        self.claim.take()
+    }
+
+    /// Takes back a claim that was not committed.
+    pub(crate) fn restore(&mut self, claim: Claim) {
+        self.claim = Some(claim);
+    }
+
+    /// Gives the claim up; what may have been written is to be removed.
+    pub(crate) fn spoil(mut self) -> Option<Gone> {
+        self.claim.take().map(|claim| self.inner.catalog.lock().spoil(claim))
+    }
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Claimed<'_, S, T> {
+    fn drop(&mut self) {
+        let Some(claim) = self.claim.take() else { return };
+        let mut catalog = self.inner.catalog.lock();
+        if self.written {
+            let gone = catalog.spoil(claim);
+            catalog.strand(gone);
+        } else {
+            catalog.abort(claim);
+        }
+    }
+}
+
+/// Something out of service whose bytes are to be removed; dropping it leaves that to a later clean-up.
+#[derive(Debug)]
+struct Owed<'a, S: ReadStore + ?Sized, T: Store + ?Sized> {
+    inner: &'a Inner<S, T>,
+    gone: Option<Gone>,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Owed<'_, S, T> {
+    fn left(mut self) {
+        if let Some(gone) = self.gone.take() {
+            self.inner.catalog.lock().left(gone);
+        }
+    }
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
+    fn drop(&mut self) {
+        if let Some(gone) = self.gone.take() {
+            self.inner.catalog.lock().strand(gone);
+        }
+    }
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Claims room for a blob, and removes what has to leave for it. `None` if there is no room or the tier does not let go.
+    pub(crate) async fn claim(&self, id: &BlobId, weight: u64) -> Option<Claimed<'_, S, T>> {
+        let now = self.clock.now();
+        let granted = self.catalog.lock().reserve(id.clone(), weight, now);
+        let Ok(Grant { reservation, leaving }) = granted else {
+            self.counters.refused.add(1);
+            return None;
+        };
+        let claimed = Claimed { inner: self, claim: Some(reservation), written: false };
+        self.remove(leaving).await.then_some(claimed)
+    }
+
+    /// Removes blobs that are out of service. Whether all are gone.
+    pub(crate) async fn remove(&self, gone: Vec<Gone>) -> bool {
+        // All are owed before the first wait, so that none is lost if the wait is given up.
+        let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
+        let removals = owed.into_iter().map(|owed| async move {
+            let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { return true };
+            let _gate = self.gates.enter(&id.key).await;
+            self.remove_owed(owed, &id).await
+        });
+        join_all(removals.collect::<Vec<_>>()).await.into_iter().all(|gone| gone)
+    }
+
+    /// The same for blobs of a key whose gate the caller holds.
+    pub(crate) async fn remove_gated(&self, gone: Vec<Gone>) -> bool {
+        let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
+        let mut all = true;
+        for owed in owed {
+            let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { continue };
+            all &= self.remove_owed(owed, &id).await;
+        }
+        all
+    }
+
+    async fn remove_owed(&self, owed: Owed<'_, S, T>, id: &BlobId) -> bool {
+        // A successor was written over it: its bytes are gone already, and those under its name are not its own.
+        let replaced = self.catalog.lock().ledger().peek(id).is_some();
+        let gone = replaced || self.delete_blob(id).await;
+        if gone {
+            owed.left();
+        }
+        gone
+    }
+
+    /// Deletes the blob of this name, whoever's it is. The caller holds the gate.
+    pub(crate) async fn delete_blob(&self, id: &BlobId) -> bool {
+        match self.namespace.blob_key(id) {
+            Ok(name) => self.tier.delete(&name).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Tries again to remove what could not be removed, unless the tier is down. Not for a caller who holds a gate: it may be the gate
+    /// of what is to be removed.
+    pub(crate) async fn remove_stranded(&self) {
+        if self.tier.is_down() {
+            return;
+        }
+        let stranded = self.catalog.lock().take_stranded();
+        if !stranded.is_empty() {
+            self.remove(stranded).await;
+        }
+    }
+
+    /// Removes blobs behind the caller's back.
+    pub(crate) async fn remove_behind(self: &Arc<Self>, gone: Vec<Gone>)
+    where
+        S: 'static,
+        T: 'static,
+    {
+        if gone.is_empty() {
+            return;
+        }
+        let inner = Arc::clone(self);
+        self.landings
+            .carry(async move {
+                inner.remove(gone).await;
+            })
+            .await;
+    }
+}

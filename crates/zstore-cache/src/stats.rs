@@ -1,0 +1,90 @@
+//! What a cache has done since it was built.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the cache was built. Every number only grows.
+///
+/// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, a miss, or coalesced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Reads answered without asking the source.
+    pub hits: u64,
+    /// Hits whose answer was that the value is missing. They are counted in `hits` too.
+    pub absent_hits: u64,
+    /// Reads that asked the source, for all that was wanted or for a part of it.
+    pub misses: u64,
+    /// Reads that asked nobody because they joined what others were fetching.
+    pub coalesced: u64,
+    /// Calls to the source to read. One call may be several requests on the wire if a remote store splits it.
+    pub source_requests: u64,
+    /// Bytes of values that came from the source.
+    pub source_bytes: u64,
+    /// Bytes of values that were answered from what was resident.
+    pub tier_bytes: u64,
+    /// What was resident and left to make room.
+    pub evictions: u64,
+    /// What was resident and left for its age.
+    pub expirations: u64,
+    /// Blobs in the tier that were damaged: dropped, and fetched anew when asked for.
+    pub corrupt: u64,
+    /// Fetched or written values that found no room in the tier.
+    pub refused: u64,
+    /// Failed or unanswered operations on the tier. None of them failed a read or a write.
+    pub tier_faults: u64,
+}
+
+impl Stats {
+    /// The part of all reads that did not ask the source, coalesced ones not counted among them; 0 before the first read.
+    #[must_use]
+    pub fn hit_ratio(&self) -> f64 {
+        let reads = self.hits + self.misses + self.coalesced;
+        if reads == 0 { 0.0 } else { self.hits as f64 / reads as f64 }
+    }
+
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            hits: self.hits.saturating_sub(earlier.hits),
+            absent_hits: self.absent_hits.saturating_sub(earlier.absent_hits),
+            misses: self.misses.saturating_sub(earlier.misses),
+            coalesced: self.coalesced.saturating_sub(earlier.coalesced),
+            source_requests: self.source_requests.saturating_sub(earlier.source_requests),
+            source_bytes: self.source_bytes.saturating_sub(earlier.source_bytes),
+            tier_bytes: self.tier_bytes.saturating_sub(earlier.tier_bytes),
+            evictions: self.evictions.saturating_sub(earlier.evictions),
+            expirations: self.expirations.saturating_sub(earlier.expirations),
+            corrupt: self.corrupt.saturating_sub(earlier.corrupt),
+            refused: self.refused.saturating_sub(earlier.refused),
+            tier_faults: self.tier_faults.saturating_sub(earlier.tier_faults),
+        }
+    }
+}
+
+/// The counts as they are counted; the others are kept by the ledger and the tier.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: Counter,
+    pub(crate) absent_hits: Counter,
+    pub(crate) misses: Counter,
+    pub(crate) coalesced: Counter,
+    pub(crate) source_requests: Counter,
+    pub(crate) source_bytes: Counter,
+    pub(crate) tier_bytes: Counter,
+    pub(crate) corrupt: Counter,
+    pub(crate) refused: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

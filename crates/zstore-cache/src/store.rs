@@ -1,0 +1,210 @@
+//! The cache store itself: a store like any other, and what it offers besides.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use zstore_core::{
+    BoxStream, ByteRange, Capabilities, DirListing, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix, Ranges,
+    ReadStore, Result, SetMode, Store, Version,
+};
+use zstore_policy::Reason;
+
+use crate::{Builder, CacheInfo, Stats, inner::Inner, write::carry_through};
+
+/// A store made of a source, which holds the truth, and a tier, which holds copies.
+///
+/// It can be written if its source can. Clones share everything. What it promises of truth, size and faults is told in the
+/// [crate's documentation](crate).
+///
+/// # Cancel safety
+/// A read that is dropped disturbs no other read of the same bytes. A write that is dropped once it has begun is carried
+/// through all the same.
+pub struct CacheStore<S: ?Sized, T: ?Sized>(Arc<Inner<S, T>>);
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
+    /// Begins a cache of `source` in `tier`.
+    #[must_use]
+    pub fn builder(source: Arc<S>, tier: Arc<T>) -> Builder<S, T> {
+        Builder::new(source, tier)
+    }
+
+    pub(crate) const fn from_inner(inner: Arc<Inner<S, T>>) -> Self {
+        Self(inner)
+    }
+
+    /// How the cache is set up and what it holds at present.
+    ///
+    /// # Cost
+    /// A short lock. No request.
+    #[must_use]
+    pub fn info(&self) -> CacheInfo {
+        let inner = &self.0;
+        let overhead_size = if inner.holds_memory { 0 } else { crate::opening::OVERHEAD_BYTES };
+        let catalog = inner.catalog.lock();
+        CacheInfo {
+            cache_store_type: inner.tier.store.to_string(),
+            namespace: inner.namespace.name.clone(),
+            max_age: inner.settings.age_max,
+            max_size: inner.settings.size_max,
+            current_size: catalog.ledger().charged().saturating_sub(overhead_size),
+            overhead_size,
+            write_mode: inner.settings.write_mode,
+            tracked_keys: catalog.keys(),
+            cached_keys: catalog.ledger().len() as u64,
+        }
+    }
+
+    /// What the cache has done since it was built.
+    ///
+    /// # Cost
+    /// A short lock. No request.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (inner, counters) = (&self.0, &self.0.counters);
+        let tally = inner.catalog.lock().ledger().tally();
+        Stats {
+            hits: counters.hits.get(),
+            absent_hits: counters.absent_hits.get(),
+            misses: counters.misses.get(),
+            coalesced: counters.coalesced.get(),
+            source_requests: counters.source_requests.get(),
+            source_bytes: counters.source_bytes.get(),
+            tier_bytes: counters.tier_bytes.get(),
+            evictions: tally.evicted,
+            expirations: tally.expired,
+            corrupt: counters.corrupt.get(),
+            refused: counters.refused.get(),
+            tier_faults: inner.tier.faults(),
+        }
+    }
+
+    /// Waits until what was fetched or dropped so far has reached the tier, and tries again to remove what the tier would not let go of.
+    ///
+    /// Nobody needs to wait for it; a program that ends right after reading may want to.
+    pub async fn flush(&self) {
+        self.0.landings.idle().await;
+        self.0.remove_stranded().await;
+    }
+
+    /// Recounts everything the cache keeps account of.
+    ///
+    /// # Errors
+    /// What does not add up.
+    ///
+    /// # Cost
+    /// A walk over all residents, under the lock. For tests.
+    pub fn check(&self) -> Result<(), String> {
+        self.0.catalog.lock().check()
+    }
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S, T> {
+    /// Drops everything the cache holds. The source is not touched, nor is what others hold in the same tier.
+    ///
+    /// What was being fetched when this was called does not stay either.
+    ///
+    /// # Errors
+    /// Only if the runtime stops meanwhile. A tier that does not let go keeps bytes that are never served again.
+    pub async fn clear_cache(&self) -> Result<()> {
+        self.invalidate_as(Prefix::root(), Reason::Cleared).await
+    }
+
+    /// Drops what is kept of one value: the next read asks the source.
+    ///
+    /// # Errors
+    /// As for [`clear_cache`](Self::clear_cache).
+    pub async fn invalidate(&self, key: &Key) -> Result<()> {
+        let (inner, key) = (Arc::clone(&self.0), key.clone());
+        carry_through(Operation::Delete, async move {
+            inner.invalidate(key).await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Drops what is kept of the values strictly below a prefix.
+    ///
+    /// # Errors
+    /// As for [`clear_cache`](Self::clear_cache).
+    pub async fn invalidate_prefix(&self, prefix: &Prefix) -> Result<()> {
+        self.invalidate_as(prefix.clone(), Reason::Invalidated).await
+    }
+
+    async fn invalidate_as(&self, prefix: Prefix, reason: Reason) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        carry_through(Operation::DeletePrefix, async move {
+            inner.invalidate_below(prefix, reason).await;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl<S: ?Sized, T: ?Sized> Clone for CacheStore<S, T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: fmt::Debug + ?Sized, T: fmt::Debug + ?Sized> fmt::Debug for CacheStore<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheStore").field("source", &self.0.source).field("tier", &self.0.tier).finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Display + ?Sized, T: fmt::Display + ?Sized> fmt::Display for CacheStore<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CacheStore({}, {})", self.0.source, self.0.tier.store)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> ReadStore for CacheStore<S, T> {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.0.source.capabilities();
+        // What is resident may be a copy from disk, and is read back checked.
+        capabilities.shared_memory = false;
+        capabilities
+    }
+
+    async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        self.0.get(key, options).await
+    }
+
+    fn get_now(&self, key: &Key, options: &GetOptions) -> Option<Fetch> {
+        self.0.get_now(key, options)
+    }
+
+    async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        self.0.ranges(key, ranges).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Meta>> {
+        self.0.head(key).await
+    }
+
+    fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Meta>> {
+        self.0.source.list(prefix)
+    }
+
+    async fn list_dir(&self, prefix: &Prefix) -> Result<DirListing> {
+        self.0.source.list_dir(prefix).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Store for CacheStore<S, T> {
+    async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<Version> {
+        carry_through(Operation::Set, Arc::clone(&self.0).set(key.clone(), value, mode)).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        carry_through(Operation::Delete, Arc::clone(&self.0).delete(key.clone())).await
+    }
+
+    async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
+        carry_through(Operation::DeletePrefix, Arc::clone(&self.0).delete_prefix(prefix.clone())).await
+    }
+}

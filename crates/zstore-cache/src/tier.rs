@@ -1,0 +1,130 @@
+//! The tier, guarded: nothing that goes wrong in it may fail or hold up a caller whom the source can serve.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt};
+use zstore_core::{
+    BoxStream, ByteRange, Clock, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix, Ranges,
+    Result, SetMode, Store,
+};
+
+/// How long a tier that gave no answer is left alone. A hung file server stays hung for minutes; one trial every half minute costs
+/// one caller in thousands its time-out.
+const REST: Duration = Duration::from_secs(30);
+
+/// A tier store with a time-out on every operation, a count of its faults, and a rest after it hung.
+#[derive(Debug)]
+pub(crate) struct Tier<T: ?Sized> {
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+    faults: AtomicU64,
+    /// Milliseconds since the Unix epoch until which the tier is left alone.
+    down_until: AtomicU64,
+    /// A bit for each kind of fault that was logged.
+    logged: AtomicU32,
+    pub(crate) store: Arc<T>,
+}
+
+impl<T: Store + ?Sized> Tier<T> {
+    pub(crate) const fn new(store: Arc<T>, timeout: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            timeout,
+            clock,
+            faults: AtomicU64::new(0),
+            down_until: AtomicU64::new(0),
+            logged: AtomicU32::new(0),
+            store,
+        }
+    }
+
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    /// Whether the tier is left alone at present.
+    pub(crate) fn is_down(&self) -> bool {
+        // The clock is asked only when there was a fault.
+        let until = self.down_until.load(Ordering::Relaxed);
+        until != 0 && self.clock.now().as_millis() < until
+    }
+
+    pub(crate) async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        self.guard(Operation::Get, self.store.get(key, options)).await
+    }
+
+    pub(crate) async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        self.guard(Operation::GetRanges, self.store.get_ranges(key, ranges)).await
+    }
+
+    pub(crate) async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<()> {
+        self.guard(Operation::Set, self.store.set(key, value, mode)).await.map(drop)
+    }
+
+    /// Deletes, even while the tier is left alone: what is not deleted before its source is written may be served after a restart.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
+        self.watch(Operation::Delete, self.store.delete(key)).await
+    }
+
+    /// The next of a listing.
+    pub(crate) async fn next(&self, listing: &mut BoxStream<'static, Result<Meta>>) -> Option<Result<Meta>> {
+        self.guard(Operation::List, listing.next().map(Option::transpose)).await.transpose()
+    }
+
+    pub(crate) async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
+        self.guard(Operation::DeletePrefix, self.store.delete_prefix(prefix)).await
+    }
+
+    /// Whether there is nothing at all in the tier.
+    pub(crate) async fn is_empty(&self) -> Result<bool> {
+        let listing = self.guard(Operation::List, self.store.list_dir(&Prefix::root())).await?;
+        Ok(listing.values.is_empty() && listing.prefixes.is_empty())
+    }
+
+    /// Runs one operation, unless the tier is left alone. A fault in it is counted, and logged once for each kind.
+    async fn guard<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
+        if self.is_down() {
+            return Err(self.silent(operation));
+        }
+        self.watch(operation, call).await
+    }
+
+    async fn watch<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
+        let result = within(self.timeout, call).await.unwrap_or_else(|| Err(self.silent(operation)));
+        if let Err(error) = &result {
+            self.fault(error);
+        }
+        result
+    }
+
+    fn fault(&self, error: &Error) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        if error.is_retryable() {
+            let until = self.clock.now().saturating_add(REST);
+            self.down_until.store(until.as_millis(), Ordering::Relaxed);
+        }
+        let bit = 1 << (error.kind() as u32 % 32);
+        if self.logged.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            tracing::warn!(%error, "the cache's tier failed; reads and writes go to the source (further faults of this kind are only counted)");
+        }
+    }
+
+    fn silent(&self, operation: Operation) -> Error {
+        Error::new(ErrorKind::TimedOut, operation)
+            .with_store(&self.store)
+            .with_detail(format!("the cache's tier gave no answer within {:?}", self.timeout))
+    }
+}
+
+/// The answer, or `None` if it did not come in time. Without a runtime there is no timer, and nothing that could hang on one.
+async fn within<V>(timeout: Duration, call: impl Future<Output = V>) -> Option<V> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Some(call.await);
+    }
+    tokio::time::timeout(timeout, call).await.ok()
+}

@@ -1,0 +1,100 @@
+//! Writing: what is resident goes first, then the source is written, then what was written may stay.
+//!
+//! A write that has begun is carried through, even if its caller stops waiting: a write given up half way could land later than the next one.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use tokio::runtime::Handle;
+use zstore_core::{
+    Error, ErrorKind, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Version,
+};
+use zstore_policy::Reason;
+
+use crate::{builder::WriteMode, catalog::Gone, flights::Scope, inner::Inner, name::BlobId};
+
+/// Blobs that are removed at once.
+const CONCURRENT_MAX: usize = 16;
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Drops what is resident of one value.
+    pub(crate) async fn invalidate(self: Arc<Self>, key: Key) {
+        self.remove_stranded().await;
+        let _gate = self.gates.enter(&key).await;
+        let _writing = self.flights.begin_write(Scope::Key(key.clone()));
+        self.drop_key(&key, Reason::Invalidated).await;
+    }
+
+    /// Drops what is resident below a prefix.
+    pub(crate) async fn invalidate_below(self: Arc<Self>, prefix: Prefix, reason: Reason) {
+        let _writing = self.flights.begin_write(Scope::Below(prefix.clone()));
+        self.drop_below(&prefix, reason).await;
+        self.remove_stranded().await;
+    }
+
+    /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.
+    async fn drop_key(&self, key: &Key, reason: Reason) {
+        let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
+        self.remove_gated(gone).await;
+        for part in leaving {
+            // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
+            self.delete_blob(&BlobId { key: key.clone(), part }).await;
+        }
+    }
+
+    async fn drop_below(&self, prefix: &Prefix, reason: Reason) {
+        let gone: Vec<Gone> = self.catalog.lock().leave_where(reason, |key| prefix.holds(key));
+        let mut removals = stream::iter(gone.into_iter().map(|gone| self.remove(vec![gone])).collect::<Vec<_>>())
+            .buffer_unordered(CONCURRENT_MAX);
+        while removals.next().await.is_some() {}
+    }
+}
+
+impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
+        self.remove_stranded().await;
+        let _gate = self.gates.enter(&key).await;
+        let writing = self.flights.begin_write(Scope::Key(key.clone()));
+        self.drop_key(&key, Reason::Replaced).await;
+        let started = self.clock.now();
+        let version = self.source.set(&key, value.clone(), mode).await?;
+        let token = writing.written();
+        if self.settings.write_mode == WriteMode::Through {
+            let meta = Meta { key, size: value.size(), modified: None, version: version.clone() };
+            self.land_written(meta, value.into_bytes(), started, &token).await;
+        }
+        Ok(version)
+    }
+
+    pub(crate) async fn delete(self: Arc<Self>, key: Key) -> Result<()> {
+        self.remove_stranded().await;
+        let _gate = self.gates.enter(&key).await;
+        let _writing = self.flights.begin_write(Scope::Key(key.clone()));
+        self.drop_key(&key, Reason::Invalidated).await;
+        self.source.delete(&key).await
+    }
+
+    pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
+        self.remove_stranded().await;
+        let _writing = self.flights.begin_write(Scope::Below(prefix.clone()));
+        self.drop_below(&prefix, Reason::Invalidated).await;
+        self.source.delete_prefix(&prefix).await
+    }
+}
+
+/// Carries a write through in a task of its own where there is a runtime, so that dropping the caller does not stop it.
+pub(crate) async fn carry_through<V: Send + 'static>(
+    operation: Operation,
+    write: impl Future<Output = Result<V>> + Send + 'static,
+) -> Result<V> {
+    match Handle::try_current() {
+        Err(_) => write.await,
+        Ok(runtime) => match runtime.spawn(write).await {
+            Ok(result) => result,
+            Err(error) => {
+                let lost = Error::new(ErrorKind::Unavailable, operation).with_source(error);
+                Err(lost.with_detail("the write was stopped with its runtime; it may have been done or not"))
+            }
+        },
+    }
+}

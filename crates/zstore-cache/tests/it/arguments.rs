@@ -1,0 +1,42 @@
+//! Bad settings are refused when the cache is built, in one line.
+
+use std::{sync::Arc, time::Duration};
+
+use zstore_cache::{Builder, CacheStore};
+use zstore_core::ErrorKind;
+use zstore_memory::MemoryStore;
+
+use crate::setup::{Source, Tier, source, tier};
+
+async fn refused(change: impl FnOnce(Builder<Source, Tier>) -> Builder<Source, Tier>, words: &str) {
+    let error = change(CacheStore::builder(source(), tier())).build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    let line = error.to_string();
+    assert!(line.contains(words) && !line.contains('\n'), "{line}");
+}
+
+#[tokio::test]
+async fn each_bad_setting_is_named() {
+    refused(|builder| builder.max_size(0), "max_size is 0").await;
+    refused(|builder| builder.max_size(100), "marker files").await;
+    refused(|builder| builder.block_size(0), "block_size").await;
+    refused(|builder| builder.block_size(100_000), "power of two").await;
+    refused(|builder| builder.tier_timeout(Duration::ZERO), "tier_timeout").await;
+}
+
+#[tokio::test]
+async fn the_smallest_sound_settings_are_taken() {
+    let builder = CacheStore::builder(source(), Arc::new(MemoryStore::new()));
+    let cache = builder.max_size(1).max_age(Duration::ZERO).block_size(4096).build().await.unwrap();
+    assert_eq!(cache.info().max_size, Some(1));
+    assert_eq!(cache.info().max_age, Some(Duration::ZERO));
+}
+
+#[tokio::test]
+async fn the_information_tells_what_was_set() {
+    let tier = tier();
+    let builder = CacheStore::builder(source(), Arc::clone(&tier)).namespace("mine").max_size(None);
+    let info = builder.build().await.unwrap().info();
+    assert_eq!((info.namespace.as_str(), info.max_size, info.max_age), ("mine", None, None));
+    assert_eq!(info.cache_store_type, tier.to_string());
+}

@@ -1,0 +1,138 @@
+//! C3: a fault of the tier never fails what the source can serve.
+
+use std::{sync::Arc, time::Duration};
+
+use zstore_cache::CacheStore;
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_memory::MemoryStore;
+use zstore_testkit::{Calls, Faulty};
+
+use crate::setup::{Source, built, cache, key, plant, read, source};
+
+type Failing = Faulty<MemoryStore>;
+
+/// Reads and writes of every kind, checked against what they do without a cache.
+async fn everything_works(source: &Source, cache: &CacheStore<Source, Failing>) {
+    for round in 0..3u8 {
+        plant(source, "a/read", vec![round; 200_000]).await;
+        cache.invalidate(&key("a/read")).await.unwrap();
+        assert_eq!(read(cache, "a/read").await.unwrap(), vec![round; 200_000]);
+        let range = cache.get_range(&key("a/read"), ByteRange::Bounded(70_000..140_000)).await.unwrap().unwrap();
+        assert_eq!(range, vec![round; 70_000]);
+        assert_eq!(cache.head(&key("a/read")).await.unwrap().unwrap().size, 200_000);
+        assert_eq!(read(cache, "missing").await, None);
+        cache.put(&key("a/written"), vec![round]).await.unwrap();
+        assert_eq!(read(cache, "a/written").await.unwrap(), vec![round]);
+        assert_eq!(read(source, "a/written").await.unwrap(), vec![round]);
+        cache.delete(&key("a/written")).await.unwrap();
+        assert_eq!(read(cache, "a/written").await, None);
+        cache.put(&key("b/written"), vec![round]).await.unwrap();
+        cache.delete_prefix(&Prefix::new("b").unwrap()).await.unwrap();
+        assert_eq!(read(cache, "b/written").await, None);
+        cache.clear_cache().await.unwrap();
+        cache.flush().await;
+        cache.check().unwrap();
+    }
+}
+
+const KINDS: [ErrorKind; 6] = [
+    ErrorKind::Full,
+    ErrorKind::Io,
+    ErrorKind::PermissionDenied,
+    ErrorKind::Unavailable,
+    ErrorKind::TimedOut,
+    ErrorKind::Corrupt,
+];
+
+#[tokio::test]
+async fn a_tier_that_fails_every_call_changes_no_answer() {
+    for kind in KINDS {
+        let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+        tier.fail_always(Calls::All, kind);
+        let cache = built(CacheStore::builder(Arc::clone(&source), tier).cache_absent(Duration::MAX)).await;
+        everything_works(&source, &cache).await;
+        assert!(cache.stats().tier_faults > 0, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tier_that_begins_to_fail_changes_no_answer() {
+    for kind in KINDS {
+        for calls in [Operation::Get, Operation::GetRanges, Operation::Set, Operation::Delete] {
+            let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+            let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier));
+            let cache = built(builder.cache_absent(Duration::MAX)).await;
+            everything_works(&source, &cache).await;
+            tier.fail_always(calls, kind);
+            everything_works(&source, &cache).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tier_that_hangs_costs_its_time_out_once() {
+    for calls in [Operation::Get, Operation::Set, Operation::Delete] {
+        let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+        let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier));
+        // On a clock that stands still the tier is never tried again.
+        let clock = Arc::new(zstore_testkit::ManualClock::default());
+        let cache = built(builder.tier_timeout(Duration::from_secs(2)).clock(clock)).await;
+        cache.put(&key("resident"), "old").await.unwrap();
+        tier.hang(calls);
+        let begun = tokio::time::Instant::now();
+        assert_eq!(read(&cache, "resident").await.unwrap(), "old");
+        cache.put(&key("resident"), "new").await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(read(&cache, "resident").await.unwrap(), "new");
+        }
+        everything_works(&source, &cache).await;
+        // Tokio's time stands still but for timers: this is exact, and no measurement.
+        assert_eq!(begun.elapsed(), Duration::from_secs(2), "{calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_resident_the_tier_lost_is_a_miss_and_no_error() {
+    let (source, tier, cache) = cache().await;
+    cache.put(&key("k"), "value").await.unwrap();
+    tier.delete_prefix(&Prefix::new("blobs").unwrap()).await.unwrap();
+    source.clear();
+    assert_eq!(read(&cache, "k").await.unwrap(), "value");
+    assert_eq!(source.count(), 1);
+    cache.flush().await;
+    assert_eq!(read(&cache, "k").await.unwrap(), "value");
+    assert_eq!(source.count(), 1, "it is resident again");
+    cache.check().unwrap();
+}
+
+#[tokio::test]
+async fn errors_of_the_source_are_passed_on_and_not_remembered() {
+    let source = Arc::new(Faulty::new(MemoryStore::new()));
+    source.put(&key("k"), "value").await.unwrap();
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::new(MemoryStore::new()));
+    let cache = built(builder.cache_absent(Duration::MAX)).await;
+    source.fail_always(Operation::Get, ErrorKind::Unavailable);
+    let error = cache.get_bytes(&key("k")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("Faulty"), "it names the source: {error}");
+    source.heal();
+    assert_eq!(read(&cache, "k").await.unwrap(), "value");
+}
+
+#[tokio::test]
+async fn a_tier_that_heals_is_used_again() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    tier.fail_always(Calls::All, ErrorKind::Unavailable);
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier));
+    let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
+    plant(&source, "k", "value").await;
+    read(&cache, "k").await;
+    tier.heal();
+    clock.advance(Duration::from_secs(60));
+    read(&cache, "k").await;
+    cache.flush().await;
+    source.clear();
+    read(&cache, "k").await;
+    assert_eq!(source.count(), 0);
+}
