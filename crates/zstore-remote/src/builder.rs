@@ -1,0 +1,188 @@
+//! Time-outs, retries, certificates and a scheme's own options.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use object_store::{Certificate, ClientOptions, RetryConfig};
+use zstore_core::{ErrorKind, Operation, Result};
+
+use crate::{
+    place::{Place, refuse},
+    reader::RemoteReader,
+    store::RemoteStore,
+};
+
+/// How to open a URL.
+///
+/// | URL | what | options |
+/// |---|---|---|
+/// | `http://host/path`, `https://...` | values of a web server, below a path | `proxy_url`, `user_agent`, ... |
+/// | `file:///path` | a folder that exists | none |
+/// | `s3://bucket/prefix` | a bucket, with feature `aws` | `region`, `endpoint`, `access_key_id`, `secret_access_key`, `skip_signature`, ... |
+/// | `gs://bucket/prefix` | a bucket, with feature `gcp` | `service_account`, ... |
+/// | `az://container/prefix` | a container, with feature `azure` | `account_name`, `account_key`, ... |
+///
+/// The options are those of `object_store`. The environment is not read; a program that wants it to be hands it on by
+/// [`options_if_known`](Self::options_if_known). A name and password in a URL are sent as basic authorization. A query is sent with every request.
+///
+/// # Examples
+/// ```
+/// # use std::time::Duration;
+/// use zstore_remote::RemoteBuilder;
+///
+/// let reader = RemoteBuilder::new("http://user:secret@example.org/data/").retries_max(1).open_reader()?;
+/// assert_eq!(reader.to_string(), "RemoteReader(http://example.org/data)");
+/// # Ok::<(), zstore_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RemoteBuilder {
+    pub(crate) url: String,
+    options: Vec<(String, String)>,
+    options_if_known: Vec<(String, String)>,
+    retries_max: usize,
+    retry_time: Duration,
+    connect_time_out: Duration,
+    silence_time_out: Duration,
+    certificates: Vec<Certificate>,
+}
+
+impl RemoteBuilder {
+    /// To open `url`, with settings made for a person who waits: three retries within 15 s, 5 s to connect, 30 s of silence.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            options: Vec::new(),
+            options_if_known: Vec::new(),
+            retries_max: 3,
+            retry_time: Duration::from_secs(15),
+            connect_time_out: Duration::from_secs(5),
+            silence_time_out: Duration::from_secs(30),
+            certificates: Vec::new(),
+        }
+    }
+
+    /// Sets an option of the URL's scheme; one that the scheme does not know is an error when the URL is opened.
+    #[must_use]
+    pub fn option(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.push((key.into(), value.into()));
+        self
+    }
+
+    /// Takes the options that the URL's scheme knows from `pairs`, such as the variables of the environment, and leaves the others.
+    /// Those set by [`option`](Self::option) win.
+    #[must_use]
+    pub fn options_if_known<K: Into<String>, V: Into<String>>(
+        mut self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.options_if_known.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
+    /// How often a request that failed for a reason that may pass is made again; zero for never.
+    #[must_use]
+    pub const fn retries_max(mut self, retries_max: usize) -> Self {
+        self.retries_max = retries_max;
+        self
+    }
+
+    /// How long after the first attempt another may still be begun.
+    #[must_use]
+    pub const fn retry_time(mut self, retry_time: Duration) -> Self {
+        self.retry_time = retry_time;
+        self
+    }
+
+    /// How long making a connection may take.
+    #[must_use]
+    pub const fn connect_time_out(mut self, time_out: Duration) -> Self {
+        self.connect_time_out = time_out;
+        self
+    }
+
+    /// How long a server may be silent, before it answers and within an answer. There is no limit on a whole answer, which
+    /// would cut long ones short on slow lines; option `timeout` sets one.
+    #[must_use]
+    pub const fn silence_time_out(mut self, time_out: Duration) -> Self {
+        self.silence_time_out = time_out;
+        self
+    }
+
+    /// Trusts the authorities of these certificates (PEM, one or several) besides those that the machine trusts.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it is not PEM.
+    pub fn trust(mut self, pem: &[u8]) -> Result<Self> {
+        let certificates = Certificate::from_pem_bundle(pem)
+            .map_err(|error| refuse("the certificates are not PEM").with_source(error))?;
+        if certificates.is_empty() {
+            return Err(refuse("there is no certificate in what should be PEM"));
+        }
+        self.certificates.extend(certificates);
+        Ok(self)
+    }
+
+    /// Opens the URL for reading. No request is made: a server that is not there is found at the first question.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a URL or an option that makes no sense and a folder that is not there, `Unsupported` for a cloud that is not built in.
+    pub fn open_reader(&self) -> Result<RemoteReader> {
+        Ok(RemoteReader(Arc::new(Place::open(self)?.into_remote("RemoteReader"))))
+    }
+
+    /// Opens the URL for reading and writing. No request is made.
+    ///
+    /// # Errors
+    /// As [`open_reader`](Self::open_reader), and `Unsupported` for `http://` and `https://`, for a web server is not written to.
+    pub fn open_store(&self) -> Result<RemoteStore> {
+        let place = Place::open(self)?;
+        if !place.capabilities.create {
+            let name = place.name;
+            return Err(zstore_core::Error::new(ErrorKind::Unsupported, Operation::Open)
+                .with_detail(format!("{name} is a web server, which can only be read; open it as a RemoteReader")));
+        }
+        Ok(RemoteStore::of(place.into_remote("RemoteStore")))
+    }
+
+    /// The options with their keys parsed by `parse`; those that win come last.
+    pub(crate) fn known_options<K>(&self, scheme: &str, parse: impl Fn(&str) -> Option<K>) -> Result<Vec<(K, String)>> {
+        let parse = |key: &str| parse(&key.to_ascii_lowercase());
+        let known = self.options_if_known.iter().filter_map(|(key, value)| Some((parse(key)?, value.clone())));
+        let mut all: Vec<(K, String)> = known.collect();
+        for (key, value) in &self.options {
+            let Some(key) = parse(key) else {
+                return Err(refuse(format!("{scheme}:// has no option {key:?}")));
+            };
+            all.push((key, value.clone()));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn retry(&self) -> RetryConfig {
+        RetryConfig { max_retries: self.retries_max, retry_timeout: self.retry_time, ..RetryConfig::default() }
+    }
+
+    pub(crate) fn client_options(&self) -> ClientOptions {
+        let options = ClientOptions::new()
+            .with_timeout_disabled()
+            .with_connect_timeout(self.connect_time_out)
+            .with_read_timeout(self.silence_time_out);
+        self.certificates.iter().cloned().fold(options, ClientOptions::with_root_certificate)
+    }
+}
+
+/// Shows neither the URL nor the values of options, where secrets are.
+impl fmt::Debug for RemoteBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = |pairs: &[(String, String)]| pairs.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        f.debug_struct("RemoteBuilder")
+            .field("options", &keys(&self.options))
+            .field("options_if_known", &keys(&self.options_if_known))
+            .field("retries_max", &self.retries_max)
+            .field("retry_time", &self.retry_time)
+            .field("connect_time_out", &self.connect_time_out)
+            .field("silence_time_out", &self.silence_time_out)
+            .field("certificates", &self.certificates.len())
+            .finish_non_exhaustive()
+    }
+}

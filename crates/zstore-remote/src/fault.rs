@@ -1,0 +1,306 @@
+//! What can go wrong with a remote, precisely; the contract's error is made of it.
+
+use std::{error::Error as StdError, io};
+
+use object_store::client::{HttpError, HttpErrorKind};
+use reqwest::StatusCode;
+use zstore_core::{ErrorKind, RangePastEnd};
+
+/// The longest text of a server or a library that goes into an error's one line: about two lines of a terminal.
+const WHY_CHARS_MAX: usize = 160;
+
+/// What went wrong. Some of these are answers to the contract, and are turned into such before an error is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is no such value.
+    Missing,
+    /// The value is the one that `if_none_match` named.
+    NotModified,
+    /// The value is not the one that `if_match` or an update named.
+    Changed,
+    /// The value exists where it must not.
+    Exists,
+    /// There is no such range.
+    NoRange(RangePastEnd),
+    /// The question, or the answer, made no sense to one of both sides: most often the range did not.
+    Amiss { why: String },
+    /// The deployment cannot do this.
+    NotSupported { why: String },
+    /// Credentials are missing or do not suffice.
+    Forbidden { why: String },
+    /// No connection can be made.
+    Unreachable { why: String },
+    /// A connection can be made, but not to whom it should be.
+    Untrusted { why: String },
+    /// The connection broke.
+    Broken { why: String },
+    /// No answer came in time.
+    Silent,
+    /// The server answered with a status that means none of the above.
+    Status(StatusCode),
+    /// The bucket or container does not exist.
+    NoBucket,
+    /// The name cannot be used there.
+    BadName { why: String },
+    /// The file system refused.
+    Disk { kind: io::ErrorKind, why: String },
+    /// The answer did not have the bytes it promised.
+    WrongLength { promised: u64, got: u64 },
+    /// The value changed each time while it was read.
+    Restless,
+    /// There is no tokio runtime to run a request on.
+    NoRuntime,
+    /// Something else.
+    Other { why: String },
+}
+
+impl Fault {
+    /// What a caller can do about it.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing | Self::NoBucket => ErrorKind::InvalidArgument,
+            Self::Changed | Self::Exists | Self::NotModified => ErrorKind::PreconditionFailed,
+            Self::NoRange(_) => ErrorKind::InvalidRange,
+            Self::NotSupported { .. } | Self::NoRuntime => ErrorKind::Unsupported,
+            Self::Forbidden { .. } => ErrorKind::PermissionDenied,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Restless => ErrorKind::Unavailable,
+            Self::Silent => ErrorKind::TimedOut,
+            Self::Status(status) => match status.as_u16() {
+                // A conflict of two writes passes when one of them is over.
+                409 | 429 | 502 | 503 => ErrorKind::Unavailable,
+                408 | 504 => ErrorKind::TimedOut,
+                _ => ErrorKind::Io,
+            },
+            Self::BadName { .. } => ErrorKind::InvalidKey,
+            Self::Disk { kind, .. } => disk_kind(*kind),
+            Self::Amiss { .. } | Self::Untrusted { .. } | Self::WrongLength { .. } | Self::Other { .. } => {
+                ErrorKind::Io
+            }
+        }
+    }
+
+    /// One line that says what went wrong at `host`, if there is more to say than the kind does.
+    pub(crate) fn detail(&self, host: &str) -> Option<String> {
+        Some(match self {
+            Self::Missing => format!("{host} says that the place to write to does not exist"),
+            Self::NoBucket => format!("there is no such bucket or container at {host}; check the URL"),
+            Self::Changed | Self::NotModified => return None,
+            Self::Exists => "there is such a value already".to_owned(),
+            Self::NoRange(past_end) => past_end.to_string(),
+            Self::Amiss { why } => format!("{host} answered amiss: {why}"),
+            Self::NotSupported { why } | Self::BadName { why } | Self::Disk { why, .. } | Self::Other { why } => {
+                why.clone()
+            }
+            Self::Forbidden { why } => format!("{host} refuses access: {why}"),
+            Self::Unreachable { why } => format!("cannot reach {host}: {why}"),
+            Self::Untrusted { why } => format!("cannot trust {host}: {why}"),
+            Self::Broken { why } => format!("the connection to {host} broke: {why}"),
+            Self::Silent => format!("no answer from {host} in time"),
+            Self::Status(status) => format!("{host} answered {status}"),
+            Self::WrongLength { promised, got } if got < promised => {
+                format!("{host} promised {promised} bytes and sent {got}")
+            }
+            Self::WrongLength { promised, .. } => format!("{host} promised {promised} bytes and sent more"),
+            Self::Restless => {
+                "the value changed each time while it was read; try again when nobody writes it".to_owned()
+            }
+            Self::NoRuntime => "a remote needs a tokio runtime to run its requests on".to_owned(),
+        })
+    }
+}
+
+/// What a caller can do about a refusal of the file system.
+fn disk_kind(kind: io::ErrorKind) -> ErrorKind {
+    match kind {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        io::ErrorKind::InvalidFilename => ErrorKind::InvalidKey,
+        io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::DirectoryNotEmpty => ErrorKind::Conflict,
+        io::ErrorKind::TimedOut => ErrorKind::TimedOut,
+        _ => ErrorKind::Io,
+    }
+}
+
+/// A fault and the error that told of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) source: Option<object_store::Error>,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { fault, source: None }
+    }
+}
+
+impl From<RangePastEnd> for Failure {
+    fn from(past_end: RangePastEnd) -> Self {
+        Fault::NoRange(past_end).into()
+    }
+}
+
+impl From<object_store::Error> for Failure {
+    fn from(error: object_store::Error) -> Self {
+        Self { fault: classify(&error), source: Some(error) }
+    }
+}
+
+fn classify(error: &object_store::Error) -> Fault {
+    use object_store::Error as E;
+    match error {
+        E::NotFound { .. } => Fault::Missing,
+        E::NotModified { .. } => Fault::NotModified,
+        E::Precondition { .. } => Fault::Changed,
+        E::AlreadyExists { .. } => Fault::Exists,
+        E::NotSupported { .. } | E::NotImplemented { .. } => Fault::NotSupported { why: why(error) },
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => Fault::Forbidden { why: why(error) },
+        E::InvalidPath { .. } => Fault::BadName { why: why(error) },
+        E::UnknownConfigurationKey { .. } => Fault::Other { why: one_line(&error.to_string()) },
+        _ => classify_below(error),
+    }
+}
+
+/// Classifies an error that `object_store` has no name for, by what lies below it.
+fn classify_below(error: &object_store::Error) -> Fault {
+    let mut transport = None;
+    for below in chain(error) {
+        if let Some(refusal) = below.downcast_ref::<Refusal>() {
+            return refusal.fault();
+        }
+        if let Some(tls) = below.downcast_ref::<rustls::Error>() {
+            return Fault::Untrusted { why: one_line(&tls.to_string()) };
+        }
+        if let Some(http) = below.downcast_ref::<HttpError>() {
+            transport = Some(http.kind());
+        } else if let (None, Some(disk)) = (transport, below.downcast_ref::<io::Error>()) {
+            return Fault::Disk { kind: disk.kind(), why: one_line(&disk.to_string()) };
+        }
+    }
+    let why = why(error);
+    match transport {
+        Some(HttpErrorKind::Connect) => Fault::Unreachable { why },
+        Some(HttpErrorKind::Timeout) => Fault::Silent,
+        Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Fault::Broken { why },
+        Some(_) => Fault::Other { why },
+        // Neither the network nor a disk: the range or the headers of the answer were at fault, or the request was refused for good.
+        None => Fault::Amiss { why },
+    }
+}
+
+/// The last reason in the chain of `error`, which says most in least words and holds no URL.
+fn why(error: &(dyn StdError + 'static)) -> String {
+    let last = chain(error).last().unwrap_or(error);
+    one_line(&last.to_string())
+}
+
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim();
+    match line.char_indices().nth(WHY_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// `error` and all below it. An [`io::Error`] hides the error it carries from `source`, so it is asked for it.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        carried.map(|carried| carried as &(dyn StdError + 'static)).or_else(|| error.source())
+    })
+}
+
+/// What the HTTP client refuses to hand on as a response, so that its meaning is not lost on the way up.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The range is not one of the value's.
+    #[error("the server answered 416 Range Not Satisfiable")]
+    Range,
+    /// The server has no HEAD.
+    #[error("the server answered 405 Method Not Allowed")]
+    Method,
+    /// A status that tells of trouble on the server's side.
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+    /// The bucket or container does not exist.
+    #[error("the server knows no such bucket or container")]
+    NoBucket,
+    /// There is no tokio runtime.
+    #[error("there is no tokio runtime")]
+    NoRuntime,
+}
+
+impl Refusal {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Range => Fault::Amiss { why: self.to_string() },
+            Self::Method => Fault::Status(StatusCode::METHOD_NOT_ALLOWED),
+            Self::Status(status) => Fault::Status(*status),
+            Self::NoBucket => Fault::NoBucket,
+            Self::NoRuntime => Fault::NoRuntime,
+        }
+    }
+}
+
+/// A source of an error whose own text would have told a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Redacted(String);
+
+impl Redacted {
+    /// The text of `error`, with `secret` taken out.
+    pub(crate) fn new(error: &object_store::Error, secret: &str) -> Self {
+        Self(error.to_string().replace(secret, "..."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(source: impl StdError + Send + Sync + 'static) -> object_store::Error {
+        object_store::Error::Generic { store: "test", source: Box::new(source) }
+    }
+
+    #[test]
+    fn a_fault_is_found_however_deep_it_lies() {
+        let tls = rustls::Error::NoCertificatesPresented;
+        let error = generic(HttpError::new(HttpErrorKind::Connect, io::Error::other(tls)));
+        assert!(matches!(classify(&error), Fault::Untrusted { .. }), "{:?}", classify(&error));
+
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let error = generic(HttpError::new(HttpErrorKind::Request, Refusal::Status(status)));
+        assert_eq!(classify(&error), Fault::Status(status));
+
+        let error = generic(io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!(classify(&error).kind(), ErrorKind::Full);
+    }
+
+    #[test]
+    fn what_a_caller_can_do_follows_from_the_status() {
+        for (status, kind) in [
+            (429, ErrorKind::Unavailable),
+            (503, ErrorKind::Unavailable),
+            (504, ErrorKind::TimedOut),
+            (500, ErrorKind::Io),
+            (501, ErrorKind::Io),
+        ] {
+            assert_eq!(Fault::Status(StatusCode::from_u16(status).unwrap()).kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_becomes_one_short_line() {
+        assert_eq!(one_line("first\nsecond"), "first");
+        assert_eq!(one_line(&"ü".repeat(500)).chars().count(), WHY_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn a_secret_does_not_reach_the_text() {
+        let error = generic(io::Error::other("GET http://h/k?token=abc failed"));
+        assert!(!Redacted::new(&error, "token=abc").to_string().contains("abc"));
+    }
+}

@@ -1,0 +1,49 @@
+//! Remote stores, by way of `object_store`: web servers, clouds and mounted folders behind one contract.
+//!
+//! In reading order:
+//!
+//! - [`RemoteReader`]: a remote that can be read: any URL, `http://` and `https://` among them;
+//! - [`RemoteStore`]: a remote that can be written as well: `s3://`, `gs://`, `az://`, `file://`;
+//! - [`RemoteBuilder`]: time-outs, retries, certificates and a scheme's own options;
+//! - `place`: what a URL names, and how it is shown without its secrets;
+//! - `cloud`: opening buckets and containers, where the features are on;
+//! - `client`: the HTTP client below, and how its refusals keep their status;
+//! - `remote`: one question, one request, and what to do about servers that answer another;
+//! - `body`: bytes of an answer, no fewer and no more than promised;
+//! - `spans`: near ranges fetched as one;
+//! - `listing`: names below a prefix;
+//! - `fault`: what can go wrong, precisely.
+//!
+//! # Servers are not what they should be
+//! A server may ignore a range, a condition or both, answer other bytes than asked, fewer than promised, or nothing in time. The laws of
+//! the contract hold all the same: answers are compared with the question, and what a server does not do is done here at a greater cost.
+//!
+//! # Examples
+//! ```no_run
+//! # async fn example() -> zstore_core::Result<()> {
+//! use zstore_core::{ByteRange, Key, ReadStoreExt};
+//! use zstore_remote::RemoteReader;
+//!
+//! let reader = RemoteReader::from_url("https://example.org/data/climate.zarr")?;
+//! let index = reader.get_range(&Key::new("t2m/c/0")?, ByteRange::Suffix(1028)).await?;
+//! # let _ = index;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod body;
+mod builder;
+mod client;
+mod cloud;
+mod fault;
+mod listing;
+mod place;
+mod reader;
+mod remote;
+mod spans;
+mod store;
+
+pub use builder::RemoteBuilder;
+pub use reader::RemoteReader;
+pub use store::RemoteStore;

@@ -1,0 +1,238 @@
+//! Servers that ignore, cut short, lie and fail.
+
+use std::time::Duration;
+
+use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, ReadStore, ReadStoreExt, Version};
+use zstore_remote::RemoteBuilder;
+
+use crate::server::{Server, get_error, key, object, part, respond, whole};
+
+const VALUE: &str = "0123456789";
+
+#[tokio::test]
+async fn a_server_that_ignores_ranges_is_found_out_once() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", VALUE)).await;
+    let reader = server.reader();
+    assert!(reader.capabilities().native_ranges);
+    for (range, bytes) in [
+        (ByteRange::Bounded(2..5), "234"),
+        (ByteRange::Bounded(8..99), "89"),
+        (ByteRange::From(7), "789"),
+        (ByteRange::Suffix(3), "789"),
+        (ByteRange::Suffix(99), VALUE),
+    ] {
+        let object = object(&reader, &GetOptions::range(range.clone())).await;
+        assert_eq!((object.bytes.as_ref(), object.meta.size), (bytes.as_bytes(), 10), "{range}");
+    }
+    assert!(!reader.capabilities().native_ranges);
+    // The first found it out, and cost a HEAD and a second GET; the others are one GET each.
+    assert_eq!(server.methods(), "GET HEAD GET GET GET GET GET");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_ranges_sends_a_value_once_for_several() {
+    let value = VALUE.repeat(20_000);
+    let server = Server::answering(move |asked, _| whole(asked, "\"a\"", &value)).await;
+    let reader = server.reader();
+    reader.get_range(&key(), ByteRange::From(3)).await.unwrap();
+    let before = server.asked().len();
+    // So far apart that they would be two requests otherwise.
+    let ranges = [ByteRange::Suffix(2), ByteRange::Bounded(0..1), ByteRange::From(200_000)];
+    let ranges = reader.get_ranges(&key(), &ranges).await.unwrap().unwrap();
+    assert_eq!(ranges.parts.iter().map(|part| &part.bytes[..]).collect::<Vec<_>>(), [&b"89"[..], b"0", b""]);
+    assert_eq!(server.asked().len() - before, 1);
+}
+
+#[tokio::test]
+async fn a_whole_value_for_a_range_of_all_of_it_teaches_nothing() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", VALUE)).await;
+    let reader = server.reader();
+    for range in [ByteRange::Bounded(0..99), ByteRange::Suffix(10)] {
+        assert_eq!(object(&reader, &GetOptions::range(range)).await.bytes, VALUE);
+    }
+    assert!(reader.capabilities().native_ranges);
+}
+
+#[tokio::test]
+async fn a_server_that_has_ranges_but_no_suffixes_is_asked_for_the_size() {
+    let server = Server::answering(|asked, _| match asked.header("range") {
+        Some("bytes=7-9") => part("\"a\"", "7-9/10", "789"),
+        _ => whole(asked, "\"a\"", VALUE),
+    })
+    .await;
+    let reader = server.reader();
+    for _ in 0..2 {
+        assert_eq!(object(&reader, &GetOptions::range(ByteRange::Suffix(3))).await.bytes, "789");
+    }
+    assert!(reader.capabilities().native_ranges);
+    assert_eq!(server.methods(), "GET HEAD HEAD GET HEAD GET");
+}
+
+#[tokio::test]
+async fn an_empty_value_teaches_nothing_about_ranges() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", "")).await;
+    let reader = server.reader();
+    assert_eq!(object(&reader, &GetOptions::range(ByteRange::Suffix(3))).await.bytes, "");
+    assert!(reader.capabilities().native_ranges);
+}
+
+#[tokio::test]
+async fn conditions_hold_where_the_server_ignores_them() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", VALUE)).await;
+    let reader = server.reader();
+    let (same, other) = (Version::from_e_tag("\"a\""), Version::from_e_tag("\"b\""));
+    let get = async |options: GetOptions| reader.get(&key(), &options).await;
+    assert_eq!(get(GetOptions::default().if_none_match(same.clone())).await.unwrap(), Fetch::NotModified(same.clone()));
+    let error = get(GetOptions::default().if_match(other.clone())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    assert!(matches!(get(GetOptions::default().if_match(same)).await.unwrap(), Fetch::Object(_)));
+    assert!(matches!(get(GetOptions::default().if_none_match(other)).await.unwrap(), Fetch::Object(_)));
+}
+
+#[tokio::test]
+async fn a_weak_tag_is_not_sent_and_proves_nothing() {
+    let server = Server::answering(|asked, _| whole(asked, "W/\"a\"", VALUE)).await;
+    let reader = server.reader();
+    let weak = Version::from_e_tag("W/\"a\"");
+    let fetch = reader.get(&key(), &GetOptions::default().if_none_match(weak.clone())).await.unwrap();
+    assert!(matches!(fetch, Fetch::Object(_)), "{fetch:?}");
+    let error = reader.get(&key(), &GetOptions::default().if_match(weak)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    assert!(server.asked().iter().all(|asked| asked.header("if-none-match").or(asked.header("if-match")).is_none()));
+}
+
+#[tokio::test]
+async fn a_missing_value_is_missing_where_the_server_says_the_condition_failed() {
+    let server = Server::answering(|asked, _| match asked.header("if-match") {
+        Some(_) => respond("412 Precondition Failed", &["Content-Length: 0"], ""),
+        None => respond("404 Not Found", &["Content-Length: 0"], ""),
+    })
+    .await;
+    let options = GetOptions::default().if_match(Version::from_e_tag("\"a\""));
+    assert_eq!(server.reader().get(&key(), &options).await.unwrap(), Fetch::Missing);
+}
+
+#[tokio::test]
+async fn fewer_bytes_than_promised_are_an_error() {
+    let short = |_: &_, _| respond("200 OK", &["Content-Length: 10"], "01234");
+    let error = get_error(&Server::answering(short).await.reader()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+
+    // The length of the body is right by itself, and wrong for the range it is said to be.
+    let short = Server::answering(|_, _| part("\"a\"", "2-5/10", "23")).await;
+    let error = short.reader().get_range(&key(), ByteRange::Bounded(2..6)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().ends_with("promised 4 bytes and sent 2"), "{error}");
+}
+
+#[tokio::test]
+async fn more_bytes_than_promised_are_an_error() {
+    let server = Server::answering(|_, _| part("\"a\"", "2-5/10", VALUE)).await;
+    let error = server.reader().get_range(&key(), ByteRange::Bounded(2..6)).await.unwrap_err();
+    assert!(error.to_string().ends_with("promised 4 bytes and sent more"), "{error}");
+}
+
+#[tokio::test]
+async fn other_bytes_than_asked_are_not_taken_for_them() {
+    for wrong in [part("\"a\"", "0-2/10", "012"), respond("206 Partial Content", &["Content-Length: 3"], "789")] {
+        let server = Server::answering(move |asked, _| match asked.header("range") {
+            Some(_) => wrong.clone(),
+            None => whole(asked, "\"a\"", VALUE),
+        })
+        .await;
+        let object = object(&server.reader(), &GetOptions::range(ByteRange::Suffix(3))).await;
+        assert_eq!((object.bytes.as_ref(), object.range), (&b"789"[..], 7..10));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_within_a_value_is_taken_up_where_it_broke() {
+    let server = Server::answering(|asked, _| match asked.header("range") {
+        None => respond("200 OK", &["Content-Length: 10", "ETag: \"a\""], "01234"),
+        Some("bytes=5-9") => part("\"a\"", "5-9/10", "56789"),
+        Some(other) => respond(&format!("400 {other}"), &[], ""),
+    })
+    .await;
+    let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+    assert_eq!(object(&reader, &GetOptions::default()).await.bytes, VALUE);
+    assert_eq!(server.methods(), "GET GET");
+}
+
+#[tokio::test]
+async fn a_value_that_changed_while_the_connection_was_broken_is_not_pieced_together() {
+    let server = Server::answering(|asked, _| match asked.header("range") {
+        None => respond("200 OK", &["Content-Length: 10", "ETag: \"a\""], "01234"),
+        Some(_) => part("\"b\"", "5-9/10", "vwxyz"),
+    })
+    .await;
+    let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+    assert_eq!(get_error(&reader).await.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_unavailable() {
+    let server = Server::answering(|_, _| String::new()).await;
+    let error = get_error(&server.reader()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.is_retryable() && error.to_string().contains(&server.address()), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_times_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let builder = RemoteBuilder::new(url).retries_max(0).silence_time_out(Duration::from_millis(50));
+    let error = get_error(&builder.open_reader().unwrap()).await;
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_head_is_asked_by_get() {
+    let server = Server::answering(|asked, _| match asked.method.as_str() {
+        "HEAD" => respond("405 Method Not Allowed", &["Content-Length: 0"], ""),
+        _ => whole(asked, "\"a\"", VALUE),
+    })
+    .await;
+    assert_eq!(server.reader().head(&key()).await.unwrap().unwrap().size, 10);
+    assert_eq!(server.methods(), "HEAD GET");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_the_size_is_told_on() {
+    let server = Server::answering(|_, _| respond("200 OK", &[], VALUE)).await;
+    let error = get_error(&server.reader()).await;
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("Content-Length"), "{error}");
+}
+
+#[tokio::test]
+async fn a_value_without_a_tag_and_a_date_is_a_value() {
+    let server = Server::answering(|_, _| respond("200 OK", &["Content-Length: 10"], VALUE)).await;
+    let meta = object(&server.reader(), &GetOptions::default()).await.meta;
+    assert_eq!((meta.version, meta.modified), (Version::default(), None));
+}
+
+#[tokio::test]
+async fn nonsense_is_an_error_of_one_line() {
+    let server = Server::answering(|_, _| "SSH-2.0-OpenSSH_9.2\r\n".to_owned()).await;
+    let error = get_error(&server.reader()).await.to_string();
+    assert!(error.contains(&server.address()) && error.lines().count() == 1, "{error}");
+}
+
+#[tokio::test]
+async fn no_coding_of_the_content_is_asked_for() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", VALUE)).await;
+    object(&server.reader(), &GetOptions::default()).await;
+    assert_eq!(server.asked()[0].header("accept-encoding"), Some("identity"));
+}
+
+#[tokio::test]
+async fn a_value_that_moved_is_followed() {
+    let server = Server::answering(|asked, _| match asked.target.as_str() {
+        "/k" => respond("302 Found", &["Location: /elsewhere", "Content-Length: 0"], ""),
+        _ => part("\"a\"", "7-9/10", "789"),
+    })
+    .await;
+    assert_eq!(object(&server.reader(), &GetOptions::range(ByteRange::Suffix(3))).await.bytes, "789");
+    assert_eq!(server.asked()[1].header("range"), Some("bytes=-3"));
+}
