@@ -1,0 +1,7 @@
+//! zarrs over stores of the contract.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod arrays;
+mod counted;
+mod parts;
+mod suite;
