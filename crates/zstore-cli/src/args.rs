@@ -1,0 +1,131 @@
+//! What can be asked for on the command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+
+use crate::{problem::Problem, size};
+
+/// A cache for Zarr data, with eviction, on any store.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zstore",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show on data what a cache saves.
+    ///
+    /// Reads every array of a Zarr hierarchy through a cache three times: cold, warm, and warm again from the same cache
+    /// directory opened anew. Each byte is compared with the source's.
+    ///
+    /// Without SOURCE it writes a sample into a temporary directory and needs nothing else.
+    Demo(DemoOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoOptions {
+    /// A Zarr v2 or v3 hierarchy: a directory, or a URL such as https://example.org/data.zarr
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// Keep the cache in this directory [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size::parse)]
+    pub(crate) max_size: u64,
+    /// Milliseconds each request to a directory takes, as over a network [default: 30]
+    #[arg(long, value_name = "N")]
+    pub(crate) latency_ms: Option<u32>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// A command to run.
+    Run(Command),
+    /// Help or a version to print.
+    Text(String),
+}
+
+/// Reads a command line.
+///
+/// # Errors
+/// What is wrong with it, in the parser's first line, and where help is.
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Problem> {
+    let error = match Cli::try_parse_from(words) {
+        Ok(cli) => return Ok(Asked::Run(cli.command)),
+        Err(error) => error,
+    };
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Ok(Asked::Text(text))
+        }
+        _ => {
+            // The parser writes `error: what`, then perhaps `tip: what to do`, then the usage.
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
+            Err(Problem::of_usage(message, tip.unwrap_or("see `zstore demo --help` for what can be asked")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn read_words(words: &[&str]) -> Result<Asked, Problem> {
+        read(words.iter().map(Into::into))
+    }
+
+    #[test]
+    fn the_parser_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_demo_has_defaults() {
+        let Ok(Asked::Run(Command::Demo(options))) = read_words(&["zstore", "demo"]) else { panic!("refused") };
+        assert_eq!((options.max_size, options.latency_ms, options.json), (1 << 30, None, false));
+        assert!(options.source.is_none() && options.cache.is_none());
+    }
+
+    #[test]
+    fn help_is_asked_for_or_given_when_nothing_is() {
+        for words in [&["zstore"][..], &["zstore", "--help"], &["zstore", "demo", "--help"]] {
+            let Ok(Asked::Text(text)) = read_words(words) else { panic!("{words:?} refused") };
+            assert!(text.contains("Usage: zstore"), "{words:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_in_a_line_and_a_hint() {
+        for (words, told) in [
+            (&["zstore", "dmeo"][..], "dmeo"),
+            (&["zstore", "demo", "--cashe", "x"], "--cashe"),
+            (&["zstore", "demo", "--max-size", "12 parsecs"], "12 parsecs"),
+            (&["zstore", "demo", "--latency-ms", "-3"], "-3"),
+            (&["zstore", "demo", "a", "b"], "b"),
+        ] {
+            let problem = read_words(words).expect_err("it is refused");
+            let shown = problem.to_string();
+            assert!(shown.starts_with("error: ") && shown.contains(told) && shown.contains("\nhint: "), "{shown}");
+            assert_eq!(shown.lines().count(), 2, "{shown}");
+            assert_eq!(problem.exit_code(), 2);
+        }
+    }
+}

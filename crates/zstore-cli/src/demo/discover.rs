@@ -1,0 +1,197 @@
+//! Which arrays a hierarchy has.
+
+use serde_json::Value;
+use zstore_core::{Error, Prefix, ReadStore, ReadStoreExt};
+
+use crate::problem::Problem;
+
+/// Children of a directory looked at for a hint: enough for a directory of data sets, nothing against a request each.
+const CHILDREN_LOOKED_AT_MAX: usize = 32;
+
+/// An array, or what says it is one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The path as Zarr writes it: `/` for an array that is the whole hierarchy.
+    pub(super) path: String,
+    /// Why it cannot be one after all.
+    pub(super) broken: Option<String>,
+}
+
+/// What the metadata at a prefix make of it.
+enum Node {
+    Array,
+    /// A group, with the paths below it where it tells them.
+    Group(Option<Vec<Found>>),
+    /// Metadata that nobody can read.
+    Broken(String),
+    /// There are none.
+    Unknown,
+}
+
+/// The arrays of a hierarchy, in the order of their paths.
+///
+/// Where the store can list, the hierarchy is walked, and every directory in it that is no array is looked into. Where it cannot,
+/// as most web servers cannot, the consolidated metadata at the root have the say.
+///
+/// # Errors
+/// If there is no hierarchy, no way to know what is in it, or nothing.
+pub(super) async fn arrays(store: &dyn ReadStore, label: &str) -> Result<Vec<Found>, Problem> {
+    let root = Prefix::root();
+    let listing = store.capabilities().listing;
+    let mut found = match node(store, &root).await? {
+        Node::Unknown => return Err(no_hierarchy(store, label).await),
+        Node::Broken(reason) => {
+            return Err(Problem::new(
+                format!("the metadata of {label} cannot be read: {reason}"),
+                "restore zarr.json from a backup, or write the hierarchy again",
+            ));
+        }
+        Node::Array => vec![whole(&root)],
+        Node::Group(_) if listing => walk(store).await?,
+        Node::Group(Some(consolidated)) => consolidated,
+        Node::Group(None) => {
+            return Err(Problem::new(
+                format!(
+                    "what arrays are in {label} cannot be known: it can neither be listed nor has it consolidated metadata"
+                ),
+                "add the path of one array to the URL, or consolidate the metadata (zarr.consolidate_metadata in Python)",
+            ));
+        }
+    };
+    if found.is_empty() {
+        return Err(Problem::new(format!("there is no array in {label}"), "name a hierarchy with data in it"));
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn path(prefix: &Prefix) -> String {
+    format!("/{prefix}")
+}
+
+fn whole(prefix: &Prefix) -> Found {
+    Found { path: path(prefix), broken: None }
+}
+
+/// Looks into every group, and into every directory without metadata, from the root down.
+async fn walk(store: &dyn ReadStore) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    let mut to_look_into = vec![Prefix::root()];
+    while let Some(group) = to_look_into.pop() {
+        for child in store.list_dir(&group).await?.prefixes {
+            // Zarr reserves such names for what is no node.
+            if group.strip(child.as_str()).is_some_and(|name| name.starts_with("__")) {
+                continue;
+            }
+            match node(store, &child).await? {
+                Node::Array => found.push(whole(&child)),
+                Node::Broken(reason) => found.push(Found { path: path(&child), broken: Some(reason) }),
+                Node::Group(_) | Node::Unknown => to_look_into.push(child),
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn read(store: &dyn ReadStore, prefix: &Prefix, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    Ok(store.get_bytes(&prefix.key(name)?).await?.map(Into::into))
+}
+
+/// Asks for metadata in the order that zarrs does: v3 first.
+async fn node(store: &dyn ReadStore, prefix: &Prefix) -> Result<Node, Error> {
+    if let Some(json) = read(store, prefix, "zarr.json").await? {
+        return Ok(node_v3(prefix, &json));
+    }
+    if read(store, prefix, ".zarray").await?.is_some() {
+        return Ok(Node::Array);
+    }
+    if !store.capabilities().listing
+        && let Some(json) = read(store, prefix, ".zmetadata").await?
+    {
+        return Ok(match serde_json::from_slice::<Value>(&json) {
+            Ok(json) => Node::Group(Some(consolidated_v2(&json))),
+            Err(error) => Node::Broken(format!(".zmetadata is not JSON: {error}")),
+        });
+    }
+    if read(store, prefix, ".zgroup").await?.is_some() {
+        return Ok(Node::Group(None));
+    }
+    Ok(Node::Unknown)
+}
+
+fn node_v3(prefix: &Prefix, json: &[u8]) -> Node {
+    let json = match serde_json::from_slice::<Value>(json) {
+        Ok(json) => json,
+        Err(error) => {
+            return Node::Broken(format!(
+                "{} is not JSON: {error}",
+                path(prefix).trim_end_matches('/').to_owned() + "/zarr.json"
+            ));
+        }
+    };
+    match json["node_type"].as_str() {
+        Some("array") => Node::Array,
+        Some("group") => Node::Group(json["consolidated_metadata"]["metadata"].as_object().map(|nodes| {
+            let arrays = nodes.iter().filter(|(_, node)| node["node_type"] == "array");
+            arrays.map(|(name, _)| Found { path: format!("/{name}"), broken: None }).collect()
+        })),
+        _ => Node::Broken("zarr.json says neither array nor group".to_owned()),
+    }
+}
+
+fn consolidated_v2(json: &Value) -> Vec<Found> {
+    let names = json["metadata"].as_object().into_iter().flat_map(|nodes| nodes.keys());
+    names
+        .filter_map(|name| if name == ".zarray" { Some("") } else { name.strip_suffix("/.zarray") })
+        .map(|name| Found { path: format!("/{name}"), broken: None })
+        .collect()
+}
+
+/// The problem of a root without metadata, with the hint that helps best.
+async fn no_hierarchy(store: &dyn ReadStore, label: &str) -> Problem {
+    let message = format!("{label} is not a Zarr hierarchy: it has no zarr.json, .zarray or .zgroup");
+    let mut hint = "name the directory or URL that holds zarr.json, .zarray or .zgroup".to_owned();
+    // The hint may fail to be found; the problem stays.
+    if store.capabilities().listing
+        && let Ok(children) = store.list_dir(&Prefix::root()).await
+    {
+        for child in children.prefixes.into_iter().take(CHILDREN_LOOKED_AT_MAX) {
+            if let Ok(Node::Array | Node::Group(_)) = node(store, &child).await {
+                hint = format!("{child:?} in it is one: name that");
+                break;
+            }
+        }
+    }
+    Problem::new(message, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(found: &[Found]) -> Vec<&str> {
+        found.iter().map(|found| found.path.as_str()).collect()
+    }
+
+    #[test]
+    fn consolidated_metadata_of_v2_name_arrays() {
+        let json =
+            serde_json::json!({"metadata": {".zgroup": {}, "a/.zarray": {}, "a/.zattrs": {}, "b/c d/.zarray": {}}});
+        assert_eq!(paths(&consolidated_v2(&json)), ["/a", "/b/c d"]);
+        assert_eq!(paths(&consolidated_v2(&serde_json::json!({"metadata": {".zarray": {}}}))), ["/"]);
+        assert!(consolidated_v2(&serde_json::json!([])).is_empty());
+    }
+
+    #[test]
+    fn metadata_of_v3_tell_arrays_and_groups() {
+        let of = |json: &str| node_v3(&Prefix::root(), json.as_bytes());
+        assert!(matches!(of(r#"{"node_type": "array"}"#), Node::Array));
+        assert!(matches!(of(r#"{"node_type": "group"}"#), Node::Group(None)));
+        assert!(matches!(of(r#"{"node_type": 3}"#), Node::Broken(_)));
+        assert!(matches!(of("{"), Node::Broken(_)));
+        let consolidated = of(r#"{"node_type": "group", "consolidated_metadata": {"metadata": {
+                "a": {"node_type": "array"}, "g": {"node_type": "group"}, "g/b": {"node_type": "array"}}}}"#);
+        let Node::Group(Some(found)) = consolidated else { panic!("not found") };
+        assert_eq!(paths(&found), ["/a", "/g/b"]);
+    }
+}

@@ -1,0 +1,159 @@
+//! Reading arrays whole, chunk by chunk, through whatever storage.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use zarrs::{
+    array::{Array, ArrayBytes, ArrayCreateError, ArrayError, ArraySubset, CodecError},
+    storage::{AsyncReadableStorageTraits, StorageError},
+};
+use zstore_core::Error;
+use zstore_zarrs::store_error;
+
+use super::digest::{Content, Digest};
+use crate::{problem, progress::Progress};
+
+/// Chunks read at once: what zarr-python asks for by default is 10, and a browser opens 6 connections to a server.
+const CHUNKS_AT_ONCE_MAX: usize = 8;
+
+/// The decoded chunks in memory at once, in bytes, as far as there may be several: chunks of people's data may be large.
+const DECODED_BYTES_MAX: u64 = 256 << 20;
+
+/// Storage that arrays are read through.
+pub(super) type Storage = Arc<dyn AsyncReadableStorageTraits>;
+
+/// What came of reading one array.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Every chunk was fetched.
+    Read(Reading),
+    /// It cannot be opened, or a chunk cannot be fetched, for this reason.
+    Unreadable(String),
+}
+
+/// An array that was read whole.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) digest: Digest,
+    /// Chunks in the grid, absent ones among them.
+    pub(super) chunks: u64,
+    pub(super) chunks_absent: u64,
+    pub(super) chunks_undecodable: u64,
+    /// Why the first of the undecodable chunks is one.
+    pub(super) undecodable: Option<String>,
+    /// The decoded size of the chunks that are there.
+    pub(super) decoded_bytes: u64,
+}
+
+/// Reads every array; the outcomes are in the same order.
+///
+/// # Errors
+/// The store's error if it cannot be reached: then nothing can be said of the arrays, and the rest need not be tried.
+pub(super) async fn read_all<'a>(
+    storage: &Storage,
+    arrays: impl Iterator<Item = &'a str>,
+    progress: &Progress,
+) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes = Vec::new();
+    for path in arrays {
+        outcomes.push(match read(storage, path, progress).await {
+            Ok(reading) => Outcome::Read(reading),
+            Err(Failure::Unreadable(reason)) => Outcome::Unreadable(reason),
+            Err(Failure::Unreachable(error)) => return Err(error),
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Why an array, or a chunk, was not read.
+enum Failure {
+    /// It cannot be, as it is.
+    Unreadable(String),
+    /// The store does not answer.
+    Unreachable(Error),
+}
+
+impl Failure {
+    fn of_storage(error: &StorageError) -> Self {
+        match store_error(error) {
+            Some(error) if error.is_retryable() => Self::Unreachable(error.clone()),
+            _ => Self::Unreadable(problem::chain(error)),
+        }
+    }
+}
+
+/// What came of reading one chunk.
+enum Chunk {
+    Absent,
+    Elements { bytes: u64 },
+    Undecodable(String),
+}
+
+async fn read(storage: &Storage, path: &str, progress: &Progress) -> Result<Reading, Failure> {
+    let array = match Array::async_open(Arc::clone(storage), path).await {
+        Ok(array) => Arc::new(array),
+        Err(ArrayCreateError::StorageError(error)) => return Err(Failure::of_storage(&error)),
+        Err(error) => return Err(Failure::Unreadable(problem::chain(&error))),
+    };
+    let mut reading = Reading::default();
+    let mut running = JoinSet::new();
+    let at_once_max = chunks_at_once(&array);
+    for indices in &ArraySubset::new_with_shape(array.chunk_grid_shape().to_vec()).indices() {
+        while running.len() >= at_once_max {
+            gather(&mut running, &mut reading, progress).await?;
+        }
+        running.spawn(read_chunk(Arc::clone(&array), indices.to_vec()));
+    }
+    while !running.is_empty() {
+        gather(&mut running, &mut reading, progress).await?;
+    }
+    Ok(reading)
+}
+
+/// How many chunks of an array may be in memory at once; at least one.
+fn chunks_at_once(array: &Array<dyn AsyncReadableStorageTraits>) -> usize {
+    let first = vec![0; array.dimensionality()];
+    let elements =
+        array.chunk_shape(&first).map_or(0, |shape| shape.iter().map(|length| length.get()).product::<u64>());
+    let bytes = elements.saturating_mul(array.data_type().fixed_size().unwrap_or(1) as u64);
+    usize::try_from(DECODED_BYTES_MAX / bytes.max(1)).unwrap_or(usize::MAX).clamp(1, CHUNKS_AT_ONCE_MAX)
+}
+
+type Running = JoinSet<Result<(Digest, Chunk), Failure>>;
+
+/// Waits for one chunk and adds it to the reading.
+async fn gather(running: &mut Running, reading: &mut Reading, progress: &Progress) -> Result<(), Failure> {
+    let Some(joined) = running.join_next().await else { return Ok(()) };
+    // A task ends early only if the decoder panics: such data is beyond it.
+    let (digest, chunk) = joined.map_err(|error| Failure::Unreadable(format!("the decoder failed: {error}")))??;
+    reading.digest.add(digest);
+    reading.chunks += 1;
+    match chunk {
+        Chunk::Absent => reading.chunks_absent += 1,
+        Chunk::Elements { bytes } => reading.decoded_bytes += bytes,
+        Chunk::Undecodable(reason) => {
+            reading.chunks_undecodable += 1;
+            reading.undecodable.get_or_insert(reason);
+        }
+    }
+    progress.chunk();
+    Ok(())
+}
+
+async fn read_chunk(
+    array: Arc<Array<dyn AsyncReadableStorageTraits>>,
+    indices: Vec<u64>,
+) -> Result<(Digest, Chunk), Failure> {
+    let of = |content| Digest::of_chunk(&indices, &content);
+    match array.async_retrieve_chunk_if_exists::<ArrayBytes<'static>>(&indices).await {
+        Ok(None) => Ok((of(Content::Absent), Chunk::Absent)),
+        Ok(Some(elements)) => Ok((of(Content::Elements(&elements)), Chunk::Elements { bytes: elements.size() as u64 })),
+        Err(ArrayError::StorageError(error) | ArrayError::CodecError(CodecError::StorageError(error))) => {
+            Err(Failure::of_storage(&error))
+        }
+        Err(error) => {
+            let reason = format!("chunk {}: {}", array.chunk_key(&indices), problem::chain(&error));
+            Ok((of(Content::Undecodable), Chunk::Undecodable(reason)))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The bar that shows how far a pass is. Where standard error is no terminal, nothing is shown.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Often enough to seem alive, seldom enough to cost nothing.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar that is gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar for chunks of which nobody knows how many there are.
+    pub(crate) fn open_ended(message: &'static str) -> Self {
+        Self::styled(ProgressBar::no_length(), "{spinner} {msg}: {human_pos} chunks", message)
+    }
+
+    /// A bar for the reading of so many chunks.
+    pub(crate) fn of_chunks(message: &'static str, chunks: u64) -> Self {
+        Self::styled(ProgressBar::new(chunks), "{msg:8} {wide_bar} {human_pos}/{human_len} chunks, {eta} left", message)
+    }
+
+    fn styled(bar: ProgressBar, template: &str, message: &'static str) -> Self {
+        let bar = bar.with_message(message);
+        // A template that does not parse would leave the plain style.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// One more chunk was read.
+    pub(crate) fn chunk(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,10 @@
+//! The `zstore` binary, run as people run it.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod binary;
+mod cache_directory;
+mod endings;
+mod fixtures;
+mod refusals;
+mod sample;
+mod urls;

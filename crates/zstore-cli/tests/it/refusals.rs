@@ -1,0 +1,90 @@
+//! What cannot be done is said in a line and a hint.
+
+use std::{fs, path::Path};
+
+use crate::binary::{Bench, copy_tree, fixture};
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_refused() {
+    let bench = Bench::new();
+    for (words, told) in [
+        (&["dmeo"][..], "dmeo"),
+        (&["demo", "--nonsense"], "--nonsense"),
+        (&["demo", "--max-size", "12 parsecs"], "512MiB"),
+        (&["demo", "--max-size", ""], "--max-size"),
+        (&["demo", "--latency-ms", "soon"], "soon"),
+        (&["demo", "https://example.org/", "--latency-ms", "5"], "--latency-ms"),
+    ] {
+        let (error, _) = bench.refusal(words);
+        assert!(error.contains(told), "{words:?}: {error}");
+        assert_eq!(bench.run(words).code, Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn paths_that_are_no_directory_are_refused() {
+    let bench = Bench::new();
+    let (file, zip) = (bench.path("file"), bench.path("data.zarr.zip"));
+    fs::write(&file, "").unwrap();
+    fs::write(&zip, "").unwrap();
+    let at = |path: &Path| bench.refusal(&["demo", path.to_str().unwrap()]);
+    let (error, hint) = at(&bench.path("nowhere"));
+    assert!(error.starts_with("no such path: ") && error.ends_with("nowhere") && hint.contains("zarr.json"), "{error}");
+    let (error, _) = at(&file);
+    assert!(error.contains("is a file"), "{error}");
+    let (_, hint) = at(&zip);
+    assert!(hint.contains("unpack"), "{hint}");
+    let (error, _) = at(&file.join("below"));
+    assert!(error.starts_with("no such path: "), "{error}");
+}
+
+#[test]
+fn a_directory_without_metadata_is_no_hierarchy() {
+    let bench = Bench::new();
+    let folder = bench.path("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("notes.txt"), "").unwrap();
+    let (error, hint) = bench.refusal(&["demo", folder.to_str().unwrap()]);
+    assert!(error.contains("is not a Zarr hierarchy"), "{error}");
+    assert!(hint.contains(".zarray"), "{hint}");
+
+    copy_tree(Path::new(&fixture("v2/data.zarr")), &folder.join("climate.zarr"));
+    let (_, hint) = bench.refusal(&["demo", folder.to_str().unwrap()]);
+    assert!(hint.contains("climate.zarr"), "{hint}");
+}
+
+#[test]
+fn a_hierarchy_without_arrays_or_with_broken_metadata_is_refused() {
+    let bench = Bench::new();
+    let group = bench.path("group.zarr");
+    fs::create_dir(&group).unwrap();
+    let metadata = group.join("zarr.json");
+    fs::write(&metadata, r#"{"zarr_format": 3, "node_type": "group"}"#).unwrap();
+    let (error, _) = bench.refusal(&["demo", group.to_str().unwrap()]);
+    assert!(error.contains("there is no array"), "{error}");
+    fs::write(&metadata, "{").unwrap();
+    let (error, _) = bench.refusal(&["demo", group.to_str().unwrap()]);
+    assert!(error.contains("zarr.json is not JSON"), "{error}");
+}
+
+#[test]
+fn arrays_that_cannot_be_read_are_named_and_do_not_stop_the_rest() {
+    let bench = Bench::new();
+    let source = bench.path("source.zarr");
+    copy_tree(Path::new(&fixture("v3/data.zarr")), &source);
+    fs::write(source.join("1d.chunked.ragged.i2/zarr.json"), "{").unwrap();
+    fs::write(source.join("2d.chunked.compressed.sharded.filled.i2/c/0/0"), "not a shard").unwrap();
+    fs::write(source.join("1d.contiguous.raw.i2/c/0"), "odd").unwrap();
+    let report = bench.demo(&[source.to_str().unwrap()]);
+    let arrays = report.arrays();
+    for (path, told) in [
+        ("/1d.chunked.ragged.i2", "not JSON"),
+        ("/2d.chunked.compressed.sharded.filled.i2", "1 of 4 chunks cannot be decoded: chunk "),
+        ("/1d.contiguous.raw.i2", "1 of 1 chunks cannot be decoded: chunk "),
+    ] {
+        let (status, reason) = arrays[path];
+        assert_eq!(status, "unsupported", "{path}");
+        assert!(reason.unwrap().contains(told), "{path}: {reason:?}");
+    }
+    assert_eq!(report.paths("same").len(), 4, "{report:?}");
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: side-by-side benches, and their ratios.
+//!
+//! Absolute times tell of the machine. What is printed at the end is how two ways of doing one piece of work compare, both measured in
+//! this very run.
+
+mod ratios;
+
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use crate::{
+    process::{Outcome, cargo},
+    repository,
+};
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As long as good figures take.
+    Full,
+    /// As short as makes sense: to see that the benches run.
+    Quick,
+}
+
+pub(crate) fn run(effort: Effort) -> Outcome {
+    let measured = target().join("criterion");
+    let start = SystemTime::now();
+    let arguments = ["bench", "--package", "zstore-benches", "--benches", "--", "--noplot", "--quick"];
+    let arguments = if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] };
+    cargo(arguments, &[("CRITERION_HOME", OsStr::new(&measured))])?;
+    let table = ratios::table(&ratios::read(&measured, start)?)?;
+    println!("\nMedians of this run; a ratio below 1.00 says that ours took less time.\n\n{table}");
+    Ok(())
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let given = env::var_os("CARGO_TARGET_DIR").filter(|given| !given.is_empty());
+    repository::root().join(given.as_deref().map_or(Path::new("target"), Path::new))
+}

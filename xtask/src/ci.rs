@@ -1,0 +1,13 @@
+//! `cargo xtask ci`: what a change must pass.
+
+use crate::{
+    process::{Outcome, cargo},
+    test,
+};
+
+/// Formatting first, because it is told in a second; then the lints; then everything else.
+pub(crate) fn run() -> Outcome {
+    cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    test::run()
+}

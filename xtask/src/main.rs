@@ -1,0 +1,47 @@
+//! The project's own tooling: `cargo xtask <command>`.
+//!
+//! Each command is a file: [`test`], [`bench`], [`tidy`], [`ci`]. What they share is `process`, which runs a program and shows
+//! how, and `repository`, which says where we are. Nothing here hides a failure: the exit code is 0 only if all went well.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
+
+mod bench;
+mod ci;
+mod process;
+mod repository;
+mod test;
+mod tidy;
+
+use std::{env, process::ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test             everything: tidy, then all tests of the workspace
+  bench [--quick]  side-by-side benches, and their ratios from this one run
+  tidy             the rules of the project that no compiler knows
+  ci               formatting, lints, then test";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["test"] => test::run(),
+        ["bench"] => bench::run(bench::Effort::Full),
+        ["bench", "--quick"] => bench::run(bench::Effort::Quick),
+        ["tidy"] => tidy::run(),
+        ["ci"] => ci::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(format!("not a command: {:?}\n\n{USAGE}", words.join(" "))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
