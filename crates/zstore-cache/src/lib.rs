@@ -60,6 +60,11 @@ mod store;
 mod tier;
 mod write;
 
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 pub use builder::{Builder, WriteMode};
 pub use info::CacheInfo;
 pub use stats::Stats;

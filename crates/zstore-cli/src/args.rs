@@ -34,6 +34,9 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct DemoOptions {
     /// A Zarr v2 or v3 hierarchy: a directory, or a URL such as https://example.org/data.zarr
+    ///
+    /// URLs of clouds (s3://, gs://, az://) take credentials and regions from the environment, in variables such as
+    /// AWS_REGION; AWS_SKIP_SIGNATURE=true reads what is public.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Option<String>,
     /// Keep the cache in this directory [default: a temporary one]

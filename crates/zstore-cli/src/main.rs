@@ -5,12 +5,14 @@
 //! - `args`: what can be asked for;
 //! - `demo`: the one command, which shows on data what a cache saves;
 //! - `problem`: what the user is told when something cannot be done: one line, and a hint;
+//! - `fault`: what the user is told of a panic;
 //! - `progress`, `size`, `output`: a bar, sizes as people write them, and standard output that may go away.
 #![allow(clippy::print_stderr, reason = "a command line prints")]
 #![forbid(unsafe_code)]
 
 mod args;
 mod demo;
+mod fault;
 mod output;
 mod problem;
 mod progress;
@@ -27,6 +29,7 @@ use crate::{
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    fault::tame_panics();
     let outcome = match args::read(std::env::args_os()) {
         Ok(Asked::Run(command)) => run(command),
         Ok(Asked::Text(text)) => output::print(&text).map(|()| ExitCode::SUCCESS),

@@ -94,6 +94,10 @@ pub(crate) fn cannot_open(name: &str, error: object_store::Error) -> Error {
     let Failure { fault, source } = error.into();
     let detail = match &fault {
         Fault::Amiss { why } | Fault::Other { why } | Fault::NotSupported { why } => why.clone(),
+        // Before anybody was met, only the list of authorities can be wanting.
+        Fault::Untrusted { why } => {
+            format!("cannot speak TLS: {why}; install the system's ca-certificates, or give certificates to trust")
+        }
         other => other.detail(name).unwrap_or_default(),
     };
     // Nothing was asked of anybody yet: what is wrong is what was given.

@@ -73,6 +73,10 @@ pub(super) fn table(all: &[Measured]) -> Outcome<String> {
         let (ours, peers) = works.entry(&measured.work).or_default();
         if measured.way.contains(OURS) { ours.push(measured) } else { peers.push(measured) }
     }
+    let mut works: Vec<_> = works.into_iter().collect();
+    // The lightest work first, so that sizes come in their order.
+    let lightest_ns = |ways: &[&Measured]| ways.iter().map(|way| way.median_ns).fold(f64::INFINITY, f64::min);
+    works.sort_by(|(_, (_, a)), (_, (_, b))| lightest_ns(a).total_cmp(&lightest_ns(b)));
     let mut table = String::from("| work | ours | peer | ours ns | peer ns | ratio |\n|---|---|---|---|---|---|\n");
     for (work, (mut ours, mut peers)) in works {
         if ours.is_empty() || peers.is_empty() {
@@ -105,6 +109,16 @@ mod tests {
         let table = table(&all).unwrap();
         let rows: Vec<_> = table.lines().skip(2).collect();
         assert_eq!(rows, ["| hit | zstore | apart | 100 | 50 | 2.00 |", "| hit | zstore | moka | 100 | 400 | 0.25 |"]);
+    }
+
+    #[test]
+    fn the_lightest_work_comes_first() {
+        let all = [("1 MiB", 9.0), ("4 KiB", 1.0), ("64 KiB", 3.0)]
+            .map(|(work, peer_ns)| [measured(work, "zstore", 5.0), measured(work, "peer", peer_ns)])
+            .concat();
+        let table = table(&all).unwrap();
+        let works: Vec<_> = table.lines().skip(2).filter_map(|row| row.split(" | ").next()).collect();
+        assert_eq!(works, ["| 4 KiB", "| 64 KiB", "| 1 MiB"]);
     }
 
     #[test]

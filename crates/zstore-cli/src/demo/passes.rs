@@ -18,11 +18,7 @@ use super::{
     source::Source,
     verdict::Truth,
 };
-use crate::{
-    problem::{Problem, chain},
-    progress::Progress,
-    size,
-};
+use crate::{problem::Problem, progress::Progress, size};
 
 /// Longer than any demonstration. Absent chunks and the metadata that other versions of Zarr would have are asked for at every reading.
 const ABSENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -141,7 +137,7 @@ async fn open(setup: &Setup, source: &Source) -> Result<Cache, Problem> {
             _ => "name a directory that may be written, or leave --cache out",
         };
         let directory = setup.directory.display();
-        Problem::new(format!("{directory} cannot be the cache directory: {}", chain(&error)), hint)
+        Problem::new(format!("{directory} cannot be the cache directory: {error}"), hint)
     };
     let tier = LocalStore::create(&setup.directory).map_err(unusable)?;
     let mut builder = CacheStore::builder(Arc::clone(&source.remote), Arc::new(tier))

@@ -11,7 +11,7 @@ use zstore_core::Error;
 use zstore_zarrs::store_error;
 
 use super::digest::{Content, Digest};
-use crate::{problem, progress::Progress};
+use crate::{fault, problem, progress::Progress};
 
 /// Chunks read at once: what zarr-python asks for by default is 10, and a browser opens 6 connections to a server.
 const CHUNKS_AT_ONCE_MAX: usize = 8;
@@ -90,11 +90,9 @@ enum Chunk {
 }
 
 async fn read(storage: &Storage, path: &str, progress: &Progress) -> Result<Reading, Failure> {
-    let array = match Array::async_open(Arc::clone(storage), path).await {
-        Ok(array) => Arc::new(array),
-        Err(ArrayCreateError::StorageError(error)) => return Err(Failure::of_storage(&error)),
-        Err(error) => return Err(Failure::Unreadable(problem::chain(&error))),
-    };
+    // In a task of its own, as each chunk is: metadata and chunks from anywhere may be such that zarrs panics at them.
+    let opening = tokio::spawn(fault::expected(open(Arc::clone(storage), path.to_owned())));
+    let array = opening.await.map_err(|error| Failure::Unreadable(fault::reason(error)))??;
     let mut reading = Reading::default();
     let mut running = JoinSet::new();
     let at_once_max = chunks_at_once(&array);
@@ -102,7 +100,7 @@ async fn read(storage: &Storage, path: &str, progress: &Progress) -> Result<Read
         while running.len() >= at_once_max {
             gather(&mut running, &mut reading, progress).await?;
         }
-        running.spawn(read_chunk(Arc::clone(&array), indices.to_vec()));
+        running.spawn(fault::expected(read_chunk(Arc::clone(&array), indices.to_vec())));
     }
     while !running.is_empty() {
         gather(&mut running, &mut reading, progress).await?;
@@ -111,11 +109,12 @@ async fn read(storage: &Storage, path: &str, progress: &Progress) -> Result<Read
 }
 
 /// How many chunks of an array may be in memory at once; at least one.
-fn chunks_at_once(array: &Array<dyn AsyncReadableStorageTraits>) -> usize {
+fn chunks_at_once(array: &DynArray) -> usize {
     let first = vec![0; array.dimensionality()];
-    let elements =
-        array.chunk_shape(&first).map_or(0, |shape| shape.iter().map(|length| length.get()).product::<u64>());
-    let bytes = elements.saturating_mul(array.data_type().fixed_size().unwrap_or(1) as u64);
+    let size = array.data_type().fixed_size().unwrap_or(1) as u64;
+    // Without a first chunk there is none, and with a shape that no number holds none can be decoded.
+    let shape = array.chunk_shape(&first).unwrap_or_default();
+    let bytes = shape.iter().fold(size, |bytes, length| bytes.saturating_mul(length.get()));
     usize::try_from(DECODED_BYTES_MAX / bytes.max(1)).unwrap_or(usize::MAX).clamp(1, CHUNKS_AT_ONCE_MAX)
 }
 
@@ -124,8 +123,7 @@ type Running = JoinSet<Result<(Digest, Chunk), Failure>>;
 /// Waits for one chunk and adds it to the reading.
 async fn gather(running: &mut Running, reading: &mut Reading, progress: &Progress) -> Result<(), Failure> {
     let Some(joined) = running.join_next().await else { return Ok(()) };
-    // A task ends early only if the decoder panics: such data is beyond it.
-    let (digest, chunk) = joined.map_err(|error| Failure::Unreadable(format!("the decoder failed: {error}")))??;
+    let (digest, chunk) = joined.map_err(|error| Failure::Unreadable(fault::reason(error)))??;
     reading.digest.add(digest);
     reading.chunks += 1;
     match chunk {
@@ -140,10 +138,17 @@ async fn gather(running: &mut Running, reading: &mut Reading, progress: &Progres
     Ok(())
 }
 
-async fn read_chunk(
-    array: Arc<Array<dyn AsyncReadableStorageTraits>>,
-    indices: Vec<u64>,
-) -> Result<(Digest, Chunk), Failure> {
+type DynArray = Array<dyn AsyncReadableStorageTraits>;
+
+async fn open(storage: Storage, path: String) -> Result<Arc<DynArray>, Failure> {
+    match Array::async_open(storage, &path).await {
+        Ok(array) => Ok(Arc::new(array)),
+        Err(ArrayCreateError::StorageError(error)) => Err(Failure::of_storage(&error)),
+        Err(error) => Err(Failure::Unreadable(problem::chain(&error))),
+    }
+}
+
+async fn read_chunk(array: Arc<DynArray>, indices: Vec<u64>) -> Result<(Digest, Chunk), Failure> {
     let of = |content| Digest::of_chunk(&indices, &content);
     match array.async_retrieve_chunk_if_exists::<ArrayBytes<'static>>(&indices).await {
         Ok(None) => Ok((of(Content::Absent), Chunk::Absent)),

@@ -40,7 +40,7 @@ impl Bench {
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zstore"));
-        command.args(words).env("TMPDIR", self.temporary()).stdin(Stdio::null());
+        command.args(words).env("TMPDIR", self.temporary()).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
         command
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::binary::{Bench, copy_tree, fixture};
+use crate::binary::{Bench, Report, copy_tree, fixture};
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_refused() {
@@ -87,4 +87,25 @@ fn arrays_that_cannot_be_read_are_named_and_do_not_stop_the_rest() {
         assert!(reason.unwrap().contains(told), "{path}: {reason:?}");
     }
     assert_eq!(report.paths("same").len(), 4, "{report:?}");
+}
+
+#[test]
+fn an_array_at_which_the_decoder_panics_is_named_and_does_not_stop_the_rest() {
+    let bench = Bench::new();
+    let source = bench.path("source.zarr");
+    copy_tree(Path::new(&fixture("v3/data.zarr")), &source);
+    // A string that says it is two gigabytes long, uncompressed, where strings of a chunk should be.
+    let array = source.join("1d.string.unicode");
+    let metadata = fs::read_to_string(array.join("zarr.json")).unwrap();
+    let mut metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    metadata["codecs"] = serde_json::json!([{"name": "vlen-utf8"}]);
+    fs::write(array.join("zarr.json"), metadata.to_string()).unwrap();
+    fs::write(array.join("c/0"), [&[4, 0, 0, 0][..], &[0xff, 0xff, 0xff, 0x7f].repeat(4)].concat()).unwrap();
+    let ran = bench.run(&["demo", "--json", "--latency-ms", "1", source.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let report = Report::read(&ran);
+    let (status, reason) = report.arrays()["/1d.string.unicode"];
+    assert_eq!(status, "unsupported", "{report:?}");
+    assert!(reason.unwrap().starts_with("its decoder gave up: "), "{report:?}");
+    assert_eq!(report.paths("same").len(), 6, "{report:?}");
 }
