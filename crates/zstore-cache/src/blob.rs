@@ -20,7 +20,7 @@
 //!
 //! No byte of a released version changes its meaning.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use zstore_core::{Key, Meta, Timestamp, Version};
@@ -108,7 +108,7 @@ impl Header {
     pub(crate) fn new(content: Content, namespace: &str, fetched: Timestamp, stamp: u64, bytes: &[u8]) -> Self {
         let checksums: Vec<u32> = bytes.chunks(CHECKED_BYTES).map(crc32fast::hash).collect();
         let version = content.meta().map(|meta| &meta.version);
-        let optional = |name: Option<&Option<String>>| name.and_then(Option::as_deref).map_or(0, str::len);
+        let optional = |name: Option<&Option<Arc<str>>>| name.and_then(Option::as_deref).map_or(0, str::len);
         let names = content.key().as_str().len()
             + namespace.len()
             + optional(version.map(|version| &version.e_tag))
@@ -182,7 +182,7 @@ impl Header {
         let mut names = lengths.into_iter().map(|length| fields.name(length));
         let key = Key::new(names.next()???).ok()?;
         let namespace = names.next()???;
-        let version = Version { e_tag: names.next()??, id: names.next()?? };
+        let version = Version { e_tag: names.next()??.map(Arc::from), id: names.next()??.map(Arc::from) };
         let modified = (modified != u64::MAX).then_some(Timestamp::from_millis(modified));
         let end = start.checked_add(payload).filter(|end| *end <= size)?;
         let meta = Meta { key, size, modified, version };

@@ -33,7 +33,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoOptions {
-    /// A Zarr v2 or v3 hierarchy: a directory, or a URL such as https://example.org/data.zarr
+    /// A Zarr v2 or v3 hierarchy: a directory, or an http, https, file, s3, gs or az URL
     ///
     /// URLs of clouds (s3://, gs://, az://) take credentials and regions from the environment, in variables such as
     /// AWS_REGION; AWS_SKIP_SIGNATURE=true reads what is public.
@@ -43,7 +43,7 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = cache_size)]
     pub(crate) max_size: u64,
     /// Milliseconds each request to a directory takes, as over a network [default: 30]
     #[arg(long, value_name = "N")]
@@ -51,6 +51,13 @@ pub(crate) struct DemoOptions {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn cache_size(text: &str) -> Result<u64, String> {
+    match size::parse(text)? {
+        0 => Err("a cache of no bytes keeps nothing; give it some, such as 512MiB".to_owned()),
+        bytes => Ok(bytes),
+    }
 }
 
 /// What a command line asks for.

@@ -34,7 +34,8 @@ impl Problem {
 }
 
 impl From<Error> for Problem {
-    /// The store's own line, which is made for people where its sources are not, and what one can do about an error of its kind.
+    /// The store's own line, which is made for people where its sources are not, and what one can do about an error of its
+    /// kind. Only where the store knows no more than that something failed, its sources have to say it.
     fn from(error: Error) -> Self {
         let hint = match error.kind() {
             ErrorKind::Unavailable | ErrorKind::TimedOut => "check the address and the network, and try again",
@@ -48,7 +49,8 @@ impl From<Error> for Problem {
             ErrorKind::Full => "make room on the disk",
             _ => "look at what is there, put it right and try again",
         };
-        Self::new(error.to_string(), hint)
+        let message = if error.kind() == ErrorKind::Io { chain(&error) } else { error.to_string() };
+        Self::new(message, hint)
     }
 }
 

@@ -1,24 +1,28 @@
 //! What is known of a value besides its bytes.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crate::{Key, Prefix};
 
 /// What tells one state of a value from another, as the store tells it.
 ///
-/// A version is opaque: only equality means anything. A store that cannot tell versions apart leaves both fields empty.
+/// A version is opaque: only equality means anything. A store that cannot tell versions apart leaves both fields empty. A clone
+/// copies pointers, so that an answer from memory needs no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Version {
     /// The entity tag, as HTTP spells it, quotes and weakness mark included.
-    pub e_tag: Option<String>,
+    pub e_tag: Option<Arc<str>>,
     /// The version id of a store that keeps old versions.
-    pub id: Option<String>,
+    pub id: Option<Arc<str>>,
 }
 
 impl Version {
     /// A version known by its entity tag alone.
     #[must_use]
-    pub fn from_e_tag(e_tag: impl Into<String>) -> Self {
+    pub fn from_e_tag(e_tag: impl Into<Arc<str>>) -> Self {
         Self { e_tag: Some(e_tag.into()), id: None }
     }
 

@@ -195,7 +195,7 @@ fn e_tag(meta: &Meta) -> Option<String> {
     }
     let quoted = tag.strip_prefix("W/").unwrap_or(tag);
     match quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) if !inner.contains('"') => Some(tag.clone()),
+        Some(inner) if !inner.contains('"') => Some(tag.to_string()),
         None if !tag.contains('"') => Some(format!("\"{tag}\"")),
         _ => None,
     }

@@ -283,7 +283,7 @@ pub(crate) fn is_telling(version: &Version) -> bool {
 
 /// The entity tag to send in a condition. A weak one would be answered by a comparison that tells nothing of the bytes.
 fn sendable(version: &Version) -> Option<String> {
-    version.e_tag.clone().filter(|e_tag| !e_tag.starts_with("W/"))
+    version.e_tag.as_deref().filter(|e_tag| !e_tag.starts_with("W/")).map(str::to_owned)
 }
 
 /// What the conditions say to a value that is there: an answer without bytes, a failure, or nothing.
@@ -307,6 +307,6 @@ pub(crate) fn meta(key: &Key, meta: &ObjectMeta) -> Meta {
         key: key.clone(),
         size: meta.size,
         modified: modified.map(Timestamp::from_millis),
-        version: Version { e_tag: meta.e_tag.clone(), id: meta.version.clone() },
+        version: Version { e_tag: meta.e_tag.as_deref().map(Arc::from), id: meta.version.as_deref().map(Arc::from) },
     }
 }

@@ -62,9 +62,10 @@ impl RemoteStore {
             SetMode::Create => PutMode::Create,
             // What matches nothing is not the version of any value.
             SetMode::Update(version) if !is_telling(version) => return Err(Fault::Changed.into()),
-            SetMode::Update(Version { e_tag, id }) => {
-                PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: id.clone() })
-            }
+            SetMode::Update(Version { e_tag, id }) => PutMode::Update(UpdateVersion {
+                e_tag: e_tag.as_deref().map(str::to_owned),
+                version: id.as_deref().map(str::to_owned),
+            }),
         };
         let remote = &self.reader.0;
         if let Some(max) = remote.capabilities.segment_bytes_max
@@ -75,7 +76,7 @@ impl RemoteStore {
         }
         let payload: PutPayload = value.pieces().cloned().collect();
         let put = remote.objects.put_opts(&remote.path(key)?, payload, mode.clone().into()).await?;
-        Ok(Version { e_tag: put.e_tag, id: put.version })
+        Ok(Version { e_tag: put.e_tag.map(Arc::from), id: put.version.map(Arc::from) })
     }
 }
 

@@ -18,7 +18,11 @@ use super::{
     source::Source,
     verdict::Truth,
 };
-use crate::{problem::Problem, progress::Progress, size};
+use crate::{
+    problem::{Problem, chain},
+    progress::Progress,
+    size,
+};
 
 /// Longer than any demonstration. Absent chunks and the metadata that other versions of Zarr would have are asked for at every reading.
 const ABSENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -130,28 +134,31 @@ impl<'a> Passes<'a> {
 }
 
 async fn open(setup: &Setup, source: &Source) -> Result<Cache, Problem> {
-    let unusable = |error: Error| {
-        let hint = match error.kind() {
-            ErrorKind::Conflict => "name an empty or a new directory, or one that zstore made",
-            ErrorKind::InvalidArgument => "see `zstore demo --help` for what can be set",
-            _ => "name a directory that may be written, or leave --cache out",
-        };
-        let directory = setup.directory.display();
-        Problem::new(format!("{directory} cannot be the cache directory: {error}"), hint)
-    };
-    let tier = LocalStore::create(&setup.directory).map_err(unusable)?;
+    let directory = setup.directory.display();
+    let tier = LocalStore::create(&setup.directory).map_err(|error| unusable(setup, &error))?;
     let mut builder = CacheStore::builder(Arc::clone(&source.remote), Arc::new(tier))
         .max_size(setup.size_max)
         .cache_absent(ABSENT_AGE_MAX);
     if let Some(namespace) = source.namespace() {
         builder = builder.namespace(namespace);
     }
-    let cache = builder.build().await.map_err(unusable)?;
+    let cache = builder.build().await.map_err(|error| match error.kind() {
+        ErrorKind::InvalidArgument => Problem::new(format!("such a cache cannot be: {error}"), "change --max-size"),
+        _ => unusable(setup, &error),
+    })?;
     if cache.stats().tier_faults > 0 {
         return Err(Problem::new(
-            format!("{} cannot be the cache directory: it can be opened and not used", setup.directory.display()),
+            format!("{directory} cannot be the cache directory: it can be opened and not used"),
             "see that it may be read and written and that its disk has room, or name another one",
         ));
     }
     Ok(cache)
+}
+
+fn unusable(setup: &Setup, error: &Error) -> Problem {
+    let hint = match error.kind() {
+        ErrorKind::Conflict => "name an empty or a new directory, or one that zstore made",
+        _ => "name a directory that may be made and written, or leave --cache out",
+    };
+    Problem::new(format!("{} cannot be the cache directory: {}", setup.directory.display(), chain(error)), hint)
 }

@@ -12,6 +12,7 @@ fn a_command_line_that_makes_no_sense_is_refused() {
         (&["demo", "--nonsense"], "--nonsense"),
         (&["demo", "--max-size", "12 parsecs"], "512MiB"),
         (&["demo", "--max-size", ""], "--max-size"),
+        (&["demo", "--max-size", "0"], "keeps nothing"),
         (&["demo", "--latency-ms", "soon"], "soon"),
         (&["demo", "https://example.org/", "--latency-ms", "5"], "--latency-ms"),
     ] {
