@@ -34,6 +34,11 @@
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
 //! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
 //!
+//! # Limits
+//! - One cache at a time may use a namespace of a tier. A second one would not see what the first writes; nothing stops it yet.
+//! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache lives. If the tier
+//!   is reopened before it heals, that copy is found again, and is as old as it is.
+//!
 //! # A tour
 //! Reading goes through `read` (whole values) and `ranges` (parts, in blocks); `flights` makes one request of many; `landing` brings what came
 //! into the tier, in the room that `room` claims from the ledger in `catalog`. Writing is in `write`. `gates` puts what happens to one key in order.
