@@ -124,6 +124,38 @@ async fn a_value_written_while_its_prefix_is_deleted_is_charged_if_it_stays() {
 }
 
 #[tokio::test]
+async fn a_value_written_while_its_prefix_is_deleted_is_credited_if_it_goes() {
+    let store = Arc::new(Metered::new(Gated::new(MapStore::new())));
+    let held = store.inner().hold(Operation::DeletePrefix);
+    let deleter = Arc::clone(&store);
+    let delete = tokio::spawn(async move { deleter.delete_prefix(&prefix("d")).await });
+    held.arrived(1).await;
+    store.put(&key("d/new"), "123").await.unwrap();
+    assert_eq!(store.held_bytes(), 3);
+    held.release();
+    delete.await.unwrap().unwrap();
+    assert_eq!((store.held_bytes(), store.recount().await.unwrap()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_size_asked_for_before_the_last_write_is_of_no_use() {
+    let store = Metered::new(Gated::new(MapStore::new()));
+    let held = store.inner().hold_after(Operation::Set);
+    assert!(store.put(&key("a"), "12345").now_or_never().is_none());
+    drop(held);
+    // Both ask for the size of what is in doubt; the write is answered first, and the older answer comes last.
+    let (held, a) = (store.inner().hold_after(Operation::Head), key("a"));
+    let mut settle = std::pin::pin!(store.settle());
+    let mut put = std::pin::pin!(store.put(&a, "123"));
+    assert!(settle.as_mut().now_or_never().is_none() && put.as_mut().now_or_never().is_none());
+    held.arrived(2).await;
+    drop(held);
+    put.await.unwrap();
+    settle.await.unwrap();
+    assert_eq!((store.held_bytes(), store.recount().await.unwrap()), (3, 3));
+}
+
+#[tokio::test]
 async fn it_opens_on_what_is_there() {
     let inner = MapStore::new();
     inner.put(&key("a"), "12345").await.unwrap();
