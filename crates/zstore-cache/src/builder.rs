@@ -1,6 +1,10 @@
 //! Building a cache: every setting is checked here, and never later.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use zstore_core::{Clock, Error, ErrorKind, Operation, ReadStore, Result, Store, SystemClock};
@@ -173,6 +177,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             gates: Arc::new(Gates::default()),
             landings: Landings::new(),
             opening: Opening::default(),
+            retry_removals_at: AtomicU64::new(0),
             counters: Counters::default(),
             stamps: Stamps::new(self.clock.now()),
             holds_memory,

@@ -151,10 +151,29 @@ impl Flights {
                 None => others.push(ask),
             }
         }
-        let own = (!others.is_empty()).then(|| table.start(key, others, now, start));
-        let ticket = |table: &mut Table, serial| table.ticket(self, serial);
-        let joined = joined.into_iter().filter_map(|serial| ticket(&mut table, serial)).collect();
-        Boarding::Waits { own: own.and_then(|serial| ticket(&mut table, serial)), joined }
+        let own = (!others.is_empty()).then(|| table.start(self, key, others, now, start));
+        let joined = joined.into_iter().filter_map(|serial| table.ticket(self, serial)).collect();
+        Boarding::Waits { own, joined }
+    }
+
+    /// The same for one ask.
+    pub(crate) fn board_one<X>(
+        self: &Arc<Self>,
+        key: &Key,
+        ask: Ask,
+        (now, oldest): (Timestamp, Timestamp),
+        landed: impl FnOnce() -> Option<X>,
+        start: impl FnOnce(Departure) -> BoxFuture<'static, Answer>,
+    ) -> BoardingOne<X> {
+        let mut table = self.0.lock();
+        if let Some(landed) = landed() {
+            return BoardingOne::Landed(landed);
+        }
+        let serial = table.joinable(key, &ask, oldest).or_else(|| table.joinable(key, &Ask::Whole, oldest));
+        match serial.and_then(|serial| table.ticket(self, serial)) {
+            Some(ticket) => BoardingOne::Joined(ticket),
+            None => BoardingOne::Own(table.start(self, key, vec![ask], now, |_, departure| start(departure))),
+        }
     }
 
     /// The source has answered: from now on the flight goes on without its waiters.
@@ -197,6 +216,17 @@ impl Write {
     }
 }
 
+/// How a single ask came to its flight.
+#[derive(Debug)]
+pub(crate) enum BoardingOne<X> {
+    /// It was answered meanwhile.
+    Landed(X),
+    /// It started one.
+    Own(Ticket),
+    /// It joined one.
+    Joined(Ticket),
+}
+
 impl Table {
     fn joinable(&self, key: &Key, ask: &Ask, oldest: Timestamp) -> Option<u64> {
         let serial = *self.asks.get(&(key.clone(), ask.clone()))?;
@@ -206,11 +236,12 @@ impl Table {
 
     fn start(
         &mut self,
+        flights: &Arc<Flights>,
         key: &Key,
         asks: Vec<Ask>,
         started: Timestamp,
         start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
-    ) -> u64 {
+    ) -> Ticket {
         self.serial += 1;
         let serial = self.serial;
         let token = Arc::new(Token::default());
@@ -222,9 +253,10 @@ impl Table {
         for ask in &asks {
             self.asks.insert((key.clone(), ask.clone()), serial);
         }
-        let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 0, answered: false };
+        let ticket = Ticket { flights: Arc::clone(flights), serial, fetching: fetching.clone() };
+        let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 1, answered: false };
         self.flights.insert(serial, flight);
-        serial
+        ticket
     }
 
     fn ticket(&mut self, flights: &Arc<Flights>, serial: u64) -> Option<Ticket> {

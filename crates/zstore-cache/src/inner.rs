@@ -39,6 +39,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) gates: Arc<Gates>,
     pub(crate) landings: Landings,
     pub(crate) opening: Opening,
+    /// Milliseconds since the Unix epoch before which no removal is tried again.
+    pub(crate) retry_removals_at: AtomicU64,
     pub(crate) counters: Counters,
     pub(crate) stamps: Stamps,
     /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.

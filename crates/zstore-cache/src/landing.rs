@@ -30,7 +30,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Lands what a flight brought: the value, its absence, or each block of it that came whole.
     pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) {
         let Departure { started, token, .. } = departure;
-        self.remove_stranded().await;
+        self.retry_removals().await;
         if let Some((meta, bytes)) = fetched.whole() {
             return self.land(Content::Whole(meta.clone()), bytes.clone(), *started, token).await;
         }

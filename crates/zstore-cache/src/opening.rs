@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::{StreamExt, stream};
+use parking_lot::Mutex;
 use zstore_core::{
-    Error, ErrorKind, GetOptions, Key, Meta, Operation, Payload, ReadStore, Result, SetMode, Store, Timestamp,
+    Error, ErrorKind, GetOptions, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Timestamp,
 };
+
+use zstore_policy::Reason;
 
 use crate::{
     blob::{Content, Damage, Header, PROBE_BYTES},
     catalog::{Entry, Place},
+    flights::Scope,
     inner::Inner,
     name::{BlobId, Part},
 };
@@ -24,6 +28,8 @@ const FORMAT: (&str, &str) = ("zstore-format", "zstore cache, format 1\n");
 const FORMAT_WORDS: &str = "zstore cache, format ";
 /// A tier that could not be opened is tried again after so many milliseconds.
 const RETRY_MS: u64 = 5_000;
+/// So many writes are remembered one by one; after more, nothing that the tier holds is believed.
+const WRITTEN_MAX: usize = 1024;
 /// Enough to keep a disk or a server busy, few enough to leave file descriptors to others.
 const CONCURRENT_MAX: usize = 16;
 
@@ -37,6 +43,26 @@ pub(crate) struct Opening {
     retry_at: AtomicU64,
     /// Held by the one who opens.
     turn: tokio::sync::Mutex<()>,
+    /// What was written while the tier was not open: what it holds of that from before is old. Taken after the catalog's lock.
+    written: Mutex<Vec<Scope>>,
+}
+
+impl Opening {
+    /// A write begins. It is remembered if the tier is not open.
+    pub(crate) fn note(&self, scope: &Scope) {
+        if self.open.load(Ordering::Acquire) {
+            return;
+        }
+        let mut written = self.written.lock();
+        if self.open.load(Ordering::Acquire) {
+            return;
+        }
+        if written.len() < WRITTEN_MAX {
+            written.push(scope.clone());
+        } else {
+            *written = vec![Scope::Below(Prefix::root())];
+        }
+    }
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
@@ -90,7 +116,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let expires = self.expires(&entry.content, entry.fetched);
                 catalog.recover(id, size, entry, expires);
             }
-            catalog.trim(now)
+            let mut written = self.opening.written.lock();
+            let mut surplus =
+                catalog.leave_where(Reason::Invalidated, |key| written.iter().any(|scope| scope.holds(key)));
+            surplus.extend(catalog.trim(now));
+            written.clear();
+            // Under both locks: a write that is not remembered finds what was recovered.
+            self.opening.open.store(true, Ordering::Release);
+            surplus
         };
         self.remove(surplus).await;
         Ok(())

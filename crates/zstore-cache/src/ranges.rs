@@ -17,7 +17,7 @@ use crate::{
     flights::{Ask, Boarding},
     inner::Inner,
     name::BlobId,
-    read::{Outcome, Request, answers, cut},
+    read::{Boarded, Outcome, Request, answers, cut},
 };
 
 /// A value that changed under each of three readings is read straight from the source.
@@ -47,7 +47,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let known = if skip_tier { None } else { self.known(key, now) };
             let attempt = match known {
                 Some(None) => {
-                    self.count(Outcome::Hit, 0, true);
+                    self.count(Outcome::Hit, true);
                     return Ok(None);
                 }
                 Some(Some(meta)) => self.ranges_of_known(meta, ranges, now).await?,
@@ -60,7 +60,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
         }
         self.counters.source_requests.add(1);
-        self.count(Outcome::Miss, 0, false);
+        self.count(Outcome::Miss, false);
         self.source.get_ranges(key, ranges).await
     }
 
@@ -90,12 +90,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Fetching::Done(outcome) => outcome,
             Fetching::Changed => return Ok(Attempt::Changed),
             Fetching::Missing => {
-                self.count(Outcome::Miss, 0, false);
+                self.count(Outcome::Miss, false);
                 return Ok(Attempt::Done(None));
             }
         };
-        let tier_bytes = wanted.iter().map(|range| range.end - range.start).sum();
-        self.count(outcome, tier_bytes, false);
+        self.count(outcome, false);
         self.assemble(meta, wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
     }
 
@@ -115,7 +114,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let bytes: Option<Vec<Bytes>> = futures::future::join_all(reads).await.into_iter().collect();
         let Some(bytes) = bytes else { return Ok(Attempt::Unreadable) };
         let parts: Vec<Part> = wanted.into_iter().zip(bytes).map(|(range, bytes)| Part { range, bytes }).collect();
-        self.count(Outcome::Hit, parts.iter().map(|part| part.bytes.len() as u64).sum(), false);
+        self.count(Outcome::Hit, false);
         Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts })))
     }
 
@@ -123,18 +122,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn ranges_of_unknown(self: &Arc<Self>, key: &Key, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
         let asked: Vec<ByteRange> = ranges.iter().map(|range| self.widen(range)).collect();
         let find = || if self.tier.is_down() { None } else { self.known(key, now) };
-        let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Ranges(asked.clone()), departure);
-        let ask = vec![Ask::Ranges(asked.clone())];
-        let (ticket, outcome) = match self.flights.board(key, ask, (now, self.oldest(now)), find, start) {
-            Boarding::Landed(_) => return Ok(Attempt::Changed),
-            Boarding::Waits { own: Some(ticket), .. } => (ticket, Outcome::Miss),
-            Boarding::Waits { own: None, mut joined } => match joined.pop() {
-                Some(ticket) => (ticket, Outcome::Coalesced),
-                None => return Ok(Attempt::Changed),
-            },
+        let (ask, request) = (Ask::Ranges(asked.clone()), Request::Ranges(asked));
+        let (ticket, outcome) = match self.board_one(key, ask, request, now, find) {
+            Boarded::Landed(_) => return Ok(Attempt::Changed),
+            Boarded::Waits(ticket, outcome) => (ticket, outcome),
         };
         let fetched = ticket.answer().await?;
-        self.count(outcome, 0, false);
+        self.count(outcome, false);
         let Fetched::Value { meta, pieces } = &*fetched else { return Ok(Attempt::Done(None)) };
         let wanted = self.resolve(meta, ranges)?;
         let pieces = pieces.iter().map(|piece| (piece.range.start, piece.bytes.clone())).collect();

@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use zstore_core::{
-    ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Object, Operation, ReadStore, Result, Store,
+    ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Object, Operation, Ranges, ReadStore, Result, Store,
+    Timestamp,
 };
 use zstore_policy::Reason;
 
@@ -13,7 +14,7 @@ use crate::{
     blob::{Header, checked},
     catalog::{Entry, Place},
     fetched::Fetched,
-    flights::{Answer, Ask, Boarding, Departure, Ticket},
+    flights::{Answer, Ask, BoardingOne, Departure, Ticket},
     inner::Inner,
     landing::Aloft,
     name::BlobId,
@@ -27,6 +28,14 @@ pub(crate) enum Request {
     Ranges(Vec<ByteRange>),
 }
 
+/// Where a single ask has come to.
+pub(crate) enum Boarded<X> {
+    /// What landed meanwhile.
+    Landed(X),
+    /// It waits for a flight of its own, or of others.
+    Waits(Ticket, Outcome),
+}
+
 /// How a read came by its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -37,14 +46,29 @@ pub(crate) enum Outcome {
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn get(self: &Arc<Self>, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        let conditional = options.if_match.is_some() || options.if_none_match.is_some();
+        if conditional && let Some(known) = self.known(key, self.clock.now()) {
+            let answer = known.map_or(Ok(Some(Fetch::Missing)), |meta| self.judge(&meta, options));
+            if let Some(answer) = answer? {
+                self.count(Outcome::Hit, matches!(answer, Fetch::Missing));
+                return Ok(answer);
+            }
+        }
         let object = match &options.range {
-            None => self.whole(key).await?,
-            Some(range) => self.ranges(key, std::slice::from_ref(range)).await?.and_then(|mut ranges| {
-                let part = ranges.parts.pop()?;
-                Some(Object { meta: ranges.meta, range: part.range, bytes: part.bytes })
-            }),
+            None => self.whole(key).await,
+            Some(range) => self.part(key, range).await,
         };
-        self.conditional(object, options)
+        match object {
+            // The conditions are judged before the range.
+            Err(error) if conditional && error.kind() == ErrorKind::InvalidRange => {
+                let Some(meta) = self.head(key).await? else { return Ok(Fetch::Missing) };
+                self.judge(&meta, options)?.ok_or(error)
+            }
+            object => {
+                let Some(object) = object? else { return Ok(Fetch::Missing) };
+                Ok(self.judge(&object.meta, options)?.unwrap_or(Fetch::Object(object)))
+            }
+        }
     }
 
     /// The answer if it is in memory.
@@ -63,11 +87,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             (_, None) => None,
             (Place::Blob { .. }, Some(_)) => return None,
         };
-        let served = object.as_ref().map_or(0, |object| object.bytes.len() as u64);
-        let absent = object.is_none();
-        let fetch = self.conditional(object, options).ok()?;
-        self.count(Outcome::Hit, served, absent);
-        Some(fetch)
+        let Some(object) = object else {
+            self.count(Outcome::Hit, true);
+            return Some(Fetch::Missing);
+        };
+        let judged = self.judge(&object.meta, options).ok()?;
+        self.counters.tier_bytes.add(object.bytes.len() as u64);
+        self.count(Outcome::Hit, false);
+        Some(judged.unwrap_or(Fetch::Object(object)))
     }
 
     /// The whole value; `None` if it is missing.
@@ -77,30 +104,25 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let (ticket, outcome) = loop {
             let now = self.clock.now();
             let find = || if skip_tier { None } else { self.catalog.lock().probe(&id, now) };
-            let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Whole, departure);
             let entry = match find() {
                 Some(entry) => entry,
-                None => match self.flights.board(key, vec![Ask::Whole], (now, self.oldest(now)), find, start) {
-                    Boarding::Landed(entry) => entry,
-                    Boarding::Waits { own: Some(ticket), .. } => break (ticket, Outcome::Miss),
-                    Boarding::Waits { own: None, mut joined } => match joined.pop() {
-                        Some(ticket) => break (ticket, Outcome::Coalesced),
-                        None => continue,
-                    },
+                None => match self.board_one(key, Ask::Whole, Request::Whole, now, find) {
+                    Boarded::Landed(entry) => entry,
+                    Boarded::Waits(ticket, outcome) => break (ticket, outcome),
                 },
             };
             let Some(meta) = entry.content.meta() else {
-                self.count(Outcome::Hit, 0, true);
+                self.count(Outcome::Hit, true);
                 return Ok(None);
             };
             if let Some(bytes) = self.read_entry(&id, &entry, 0..meta.size).await {
-                self.count(Outcome::Hit, meta.size, false);
+                self.count(Outcome::Hit, false);
                 return Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }));
             }
             skip_tier = true;
         };
         let fetched = ticket.answer().await?;
-        self.count(outcome, 0, false);
+        self.count(outcome, false);
         match fetched.whole() {
             Some((meta, bytes)) => Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() })),
             None if matches!(*fetched, Fetched::Missing) => Ok(None),
@@ -108,35 +130,57 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
     }
 
+    /// A part of the value; `None` if it is missing.
+    async fn part(self: &Arc<Self>, key: &Key, range: &ByteRange) -> Result<Option<Object>> {
+        let Some(Ranges { meta, mut parts }) = self.ranges(key, std::slice::from_ref(range)).await? else {
+            return Ok(None);
+        };
+        let part = parts.pop().ok_or_else(|| self.incomplete(Operation::Get, key))?;
+        Ok(Some(Object { meta, range: part.range, bytes: part.bytes }))
+    }
+
     /// What is known of the value; `None` if it is missing.
     pub(crate) async fn head(self: &Arc<Self>, key: &Key) -> Result<Option<Meta>> {
         let now = self.clock.now();
         let find = || self.known(key, now);
-        if let Some(known) = find() {
-            self.count(Outcome::Hit, 0, known.is_none());
-            return Ok(known);
-        }
-        let start = |_: Vec<Ask>, departure| self.fetch(key.clone(), Request::Head, departure);
-        let (ticket, outcome) = match self.flights.board(key, vec![Ask::Head], (now, self.oldest(now)), find, start) {
-            Boarding::Landed(known) => {
-                self.count(Outcome::Hit, 0, known.is_none());
-                return Ok(known);
-            }
-            Boarding::Waits { own: Some(ticket), .. } => (Some(ticket), Outcome::Miss),
-            Boarding::Waits { own: None, mut joined } => (joined.pop(), Outcome::Coalesced),
+        let known = match find() {
+            Some(known) => known,
+            None => match self.board_one(key, Ask::Head, Request::Head, now, find) {
+                Boarded::Landed(known) => known,
+                Boarded::Waits(ticket, outcome) => {
+                    let fetched = ticket.answer().await?;
+                    self.count(outcome, false);
+                    return Ok(match &*fetched {
+                        Fetched::Missing => None,
+                        Fetched::Value { meta, .. } => Some(meta.clone()),
+                    });
+                }
+            },
         };
-        let Some(ticket) = ticket else { return self.source.head(key).await };
-        let fetched = ticket.answer().await?;
-        self.count(outcome, 0, false);
-        Ok(match &*fetched {
-            Fetched::Missing => None,
-            Fetched::Value { meta, .. } => Some(meta.clone()),
-        })
+        self.count(Outcome::Hit, known.is_none());
+        Ok(known)
+    }
+
+    /// Joins the flight of one ask or starts it, unless `find` finds what landed meanwhile.
+    pub(crate) fn board_one<X>(
+        self: &Arc<Self>,
+        key: &Key,
+        ask: Ask,
+        request: Request,
+        now: Timestamp,
+        find: impl FnOnce() -> Option<X>,
+    ) -> Boarded<X> {
+        let start = |departure| self.fetch(key.clone(), request, departure);
+        match self.flights.board_one(key, ask, (now, self.oldest(now)), find, start) {
+            BoardingOne::Landed(found) => Boarded::Landed(found),
+            BoardingOne::Own(ticket) => Boarded::Waits(ticket, Outcome::Miss),
+            BoardingOne::Joined(ticket) => Boarded::Waits(ticket, Outcome::Coalesced),
+        }
     }
 
     /// What is resident tells of the value: nothing, that it is missing, or what it is.
     #[expect(clippy::option_option, reason = "not knowing and knowing of absence are two things")]
-    pub(crate) fn known(&self, key: &Key, now: zstore_core::Timestamp) -> Option<Option<Meta>> {
+    pub(crate) fn known(&self, key: &Key, now: Timestamp) -> Option<Option<Meta>> {
         let mut catalog = self.catalog.lock();
         match catalog.probe(&BlobId::whole(key.clone()), now) {
             Some(entry) => Some(entry.content.meta().cloned()),
@@ -184,14 +228,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     ) -> Option<Bytes> {
         let extent = entry.content.extent();
         let (stamp, header_bytes) = match &entry.place {
-            Place::Held(bytes) => return cut(bytes, extent.start, &range),
+            Place::Held(bytes) => return self.served(cut(bytes, extent.start, &range)),
             Place::Blob { stamp, header_bytes } => (*stamp, *header_bytes),
         };
         let name = self.namespace.blob_key(id).ok()?;
         let wanted = range.start - extent.start..range.end - extent.start;
         match self.read_blob_part(&name, header_bytes, wanted).await {
             BlobRead::Sound(header, read, bytes) if header.stamp == stamp => {
-                cut(&bytes, extent.start + read.start, &range)
+                self.served(cut(&bytes, extent.start + read.start, &range))
             }
             BlobRead::Fault => None,
             BlobRead::Sound(..) | BlobRead::Gone => {
@@ -204,6 +248,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 None
             }
         }
+    }
+
+    /// Counts bytes that were read from what is resident.
+    fn served(&self, bytes: Option<Bytes>) -> Option<Bytes> {
+        self.counters.tier_bytes.add(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+        bytes
     }
 
     async fn read_blob_part(&self, name: &Key, header_bytes: usize, wanted: Range<u64>) -> BlobRead {
@@ -249,29 +299,23 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.remove_behind(gone.into_iter().collect()).await;
     }
 
-    /// The answer under the conditions of the options.
-    pub(crate) fn conditional(&self, object: Option<Object>, options: &GetOptions) -> Result<Fetch> {
-        let Some(object) = object else { return Ok(Fetch::Missing) };
-        let version = &object.meta.version;
-        if options.if_match.as_ref().is_some_and(|wanted| !wanted.matches(version)) {
-            return Err(self.blame(Error::new(ErrorKind::PreconditionFailed, Operation::Get), &object.meta.key));
+    /// What the conditions of the options say to a value that is there: an answer without bytes, an error, or nothing.
+    fn judge(&self, meta: &Meta, options: &GetOptions) -> Result<Option<Fetch>> {
+        if options.if_match.as_ref().is_some_and(|wanted| !wanted.matches(&meta.version)) {
+            return Err(self.blame(Error::new(ErrorKind::PreconditionFailed, Operation::Get), &meta.key));
         }
-        if options.if_none_match.as_ref().is_some_and(|known| known.matches(version)) {
-            return Ok(Fetch::NotModified(object.meta.version));
-        }
-        Ok(Fetch::Object(object))
+        let unmodified = options.if_none_match.as_ref().is_some_and(|known| known.matches(&meta.version));
+        Ok(unmodified.then(|| Fetch::NotModified(meta.version.clone())))
     }
 
-    pub(crate) fn count(&self, outcome: Outcome, tier_bytes: u64, absent: bool) {
-        match outcome {
-            Outcome::Hit => {
-                self.counters.hits.add(1);
-                self.counters.tier_bytes.add(tier_bytes);
-                self.counters.absent_hits.add(u64::from(absent));
-            }
-            Outcome::Miss => self.counters.misses.add(1),
-            Outcome::Coalesced => self.counters.coalesced.add(1),
-        }
+    pub(crate) fn count(&self, outcome: Outcome, absent: bool) {
+        let counter = match outcome {
+            Outcome::Hit => &self.counters.hits,
+            Outcome::Miss => &self.counters.misses,
+            Outcome::Coalesced => &self.counters.coalesced,
+        };
+        counter.add(1);
+        self.counters.absent_hits.add(u64::from(absent));
     }
 
     /// The source broke the contract: it answered less than was asked.

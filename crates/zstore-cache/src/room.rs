@@ -1,9 +1,15 @@
 //! Room in the tier: claimed before bytes are written, given back when bytes are gone.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use futures::future::join_all;
-use zstore_core::{ReadStore, Store};
+use futures::{StreamExt, stream};
+use zstore_core::{Error, ReadStore, Store};
 use zstore_policy::Grant;
 
 use crate::{
@@ -11,6 +17,13 @@ use crate::{
     inner::Inner,
     name::BlobId,
 };
+
+/// Blobs that are removed at once: enough to keep a disk or a server busy.
+const CONCURRENT_MAX: usize = 16;
+/// What could not be removed is tried again so many at a time, after a pause: a directory that has become read-only must not cost
+/// every read a walk over all it holds.
+const RETRIES_MAX: usize = 64;
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been written.
 #[derive(Debug)]
@@ -93,53 +106,70 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Removes blobs that are out of service. Whether all are gone.
     pub(crate) async fn remove(&self, gone: Vec<Gone>) -> bool {
-        // All are owed before the first wait, so that none is lost if the wait is given up.
-        let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
-        let removals = owed.into_iter().map(|owed| async move {
-            let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { return true };
-            let _gate = self.gates.enter(&id.key).await;
-            self.remove_owed(owed, &id).await
-        });
-        join_all(removals.collect::<Vec<_>>()).await.into_iter().all(|gone| gone)
+        self.remove_each(gone, true).await
     }
 
     /// The same for blobs of a key whose gate the caller holds.
     pub(crate) async fn remove_gated(&self, gone: Vec<Gone>) -> bool {
+        self.remove_each(gone, false).await
+    }
+
+    async fn remove_each(&self, gone: Vec<Gone>, enters: bool) -> bool {
+        // All are owed before the first wait, so that none is lost if the wait is given up.
         let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
-        let mut all = true;
-        for owed in owed {
-            let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { continue };
-            all &= self.remove_owed(owed, &id).await;
-        }
-        all
+        let silent = AtomicBool::new(false);
+        let removals: Vec<_> = owed.into_iter().map(|owed| self.remove_owed(owed, enters, &silent)).collect();
+        stream::iter(removals).buffer_unordered(CONCURRENT_MAX).fold(true, async |all, gone| all && gone).await
     }
 
-    async fn remove_owed(&self, owed: Owed<'_, S, T>, id: &BlobId) -> bool {
+    async fn remove_owed(&self, owed: Owed<'_, S, T>, enters: bool, silent: &AtomicBool) -> bool {
+        let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { return true };
+        let _gate = if enters { Some(self.gates.enter(&id.key).await) } else { None };
         // A successor was written over it: its bytes are gone already, and those under its name are not its own.
-        let replaced = self.catalog.lock().ledger().peek(id).is_some();
-        let gone = replaced || self.delete_blob(id).await;
-        if gone {
-            owed.left();
+        let replaced = self.catalog.lock().ledger().peek(&id).is_some();
+        // A tier that gives no answer about one of many will give none about the others: one time-out is enough.
+        if !replaced && (silent.load(Ordering::Relaxed) || !self.delete_blob(&id, silent).await) {
+            return false;
         }
-        gone
+        owed.left();
+        true
     }
 
-    /// Deletes the blob of this name, whoever's it is. The caller holds the gate.
-    pub(crate) async fn delete_blob(&self, id: &BlobId) -> bool {
-        match self.namespace.blob_key(id) {
-            Ok(name) => self.tier.delete(&name).await.is_ok(),
-            Err(_) => false,
+    /// Deletes the blob of this name, whoever's it is, and tells if the tier gave no answer. The caller holds the gate.
+    pub(crate) async fn delete_blob(&self, id: &BlobId, silent: &AtomicBool) -> bool {
+        let Ok(name) = self.namespace.blob_key(id) else { return false };
+        let deleted = self.tier.delete(&name).await;
+        if deleted.as_ref().is_err_and(Error::is_retryable) {
+            silent.store(true, Ordering::Relaxed);
+        }
+        deleted.is_ok()
+    }
+
+    /// Tries again to remove some of what could not be removed, if that is due. Not for a caller who holds a gate: it may be the
+    /// gate of what is to be removed.
+    pub(crate) async fn retry_removals(&self) {
+        let now = self.clock.now();
+        if now.as_millis() >= self.retry_removals_at.load(Ordering::Relaxed) {
+            self.remove_stranded(RETRIES_MAX).await;
         }
     }
 
-    /// Tries again to remove what could not be removed, unless the tier is down. Not for a caller who holds a gate: it may be the gate
-    /// of what is to be removed.
-    pub(crate) async fn remove_stranded(&self) {
+    /// Tries again to remove so many of what could not be removed, unless the tier is left alone.
+    pub(crate) async fn remove_stranded(&self, most: usize) {
         if self.tier.is_down() {
             return;
         }
-        let stranded = self.catalog.lock().take_stranded();
+        let stranded = {
+            let mut catalog = self.catalog.lock();
+            let mut stranded = catalog.take_stranded();
+            for later in stranded.split_off(most.min(stranded.len())) {
+                catalog.strand(later);
+            }
+            stranded
+        };
         if !stranded.is_empty() {
+            let next = self.clock.now().saturating_add(RETRY_PAUSE);
+            self.retry_removals_at.store(next.as_millis(), Ordering::Relaxed);
             self.remove(stranded).await;
         }
     }

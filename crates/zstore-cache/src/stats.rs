@@ -20,7 +20,7 @@ pub struct Stats {
     pub source_requests: u64,
     /// Bytes of values that came from the source.
     pub source_bytes: u64,
-    /// Bytes of values that were answered from what was resident.
+    /// Bytes of values that were read from what was resident; of a part, all of the blocks it lies in.
     pub tier_bytes: u64,
     /// What was resident and left to make room.
     pub evictions: u64,

@@ -83,7 +83,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     /// Nobody needs to wait for it; a program that ends right after reading may want to.
     pub async fn flush(&self) {
         self.0.landings.idle().await;
-        self.0.remove_stranded().await;
+        self.0.remove_stranded(usize::MAX).await;
     }
 
     /// Recounts everything the cache keeps account of.
@@ -152,9 +152,10 @@ impl<S: fmt::Debug + ?Sized, T: fmt::Debug + ?Sized> fmt::Debug for CacheStore<S
     }
 }
 
-impl<S: fmt::Display + ?Sized, T: fmt::Display + ?Sized> fmt::Display for CacheStore<S, T> {
+/// The data is the source's, whatever the tier: so is the identity.
+impl<S: fmt::Display + ?Sized, T: ?Sized> fmt::Display for CacheStore<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CacheStore({}, {})", self.0.source, self.0.tier.store)
+        write!(f, "CacheStore({})", self.0.source)
     }
 }
 
@@ -165,6 +166,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> ReadStore for
         let mut capabilities = self.0.source.capabilities();
         // What is resident may be a copy from disk, and is read back checked.
         capabilities.shared_memory = false;
+        // What is not resident is fetched whatever the condition, so that it can stay.
+        capabilities.conditional_get = false;
         capabilities
     }
 

@@ -18,12 +18,17 @@ use zstore_core::{
 /// one caller in thousands its time-out.
 const REST: Duration = Duration::from_secs(30);
 
+/// After so many faults in a row an unreachable tier is left alone.
+const STREAK_MAX: u32 = 3;
+
 /// A tier store with a time-out on every operation, a count of its faults, and a rest after it hung.
 #[derive(Debug)]
 pub(crate) struct Tier<T: ?Sized> {
     timeout: Duration,
     clock: Arc<dyn Clock>,
     faults: AtomicU64,
+    /// Faults since the last success.
+    streak: AtomicU32,
     /// Milliseconds since the Unix epoch until which the tier is left alone.
     down_until: AtomicU64,
     /// A bit for each kind of fault that was logged.
@@ -37,6 +42,7 @@ impl<T: Store + ?Sized> Tier<T> {
             timeout,
             clock,
             faults: AtomicU64::new(0),
+            streak: AtomicU32::new(0),
             down_until: AtomicU64::new(0),
             logged: AtomicU32::new(0),
             store,
@@ -96,15 +102,20 @@ impl<T: Store + ?Sized> Tier<T> {
 
     async fn watch<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
         let result = within(self.timeout, call).await.unwrap_or_else(|| Err(self.silent(operation)));
-        if let Err(error) = &result {
-            self.fault(error);
+        match &result {
+            Ok(_) => self.streak.store(0, Ordering::Relaxed),
+            // What was cut is shorter than it was: damage, which is for the caller to see.
+            Err(error) if error.kind() == ErrorKind::InvalidRange => {}
+            Err(error) => self.fault(error),
         }
         result
     }
 
     fn fault(&self, error: &Error) {
         self.faults.fetch_add(1, Ordering::Relaxed);
-        if error.is_retryable() {
+        let streak = self.streak.fetch_add(1, Ordering::Relaxed) + 1;
+        // One call that cannot be answered may be bad luck (no file descriptor left); one that takes for ever is not.
+        if error.kind() == ErrorKind::TimedOut || error.kind() == ErrorKind::Unavailable && streak >= STREAK_MAX {
             let until = self.clock.now().saturating_add(REST);
             self.down_until.store(until.as_millis(), Ordering::Relaxed);
         }

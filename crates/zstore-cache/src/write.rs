@@ -2,59 +2,71 @@
 //!
 //! A write that has begun is carried through, even if its caller stops waiting: a write given up half way could land later than the next one.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 use zstore_core::{
     Error, ErrorKind, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Version,
 };
 use zstore_policy::Reason;
 
-use crate::{builder::WriteMode, catalog::Gone, flights::Scope, inner::Inner, name::BlobId};
-
-/// Blobs that are removed at once.
-const CONCURRENT_MAX: usize = 16;
+use crate::{
+    builder::WriteMode,
+    flights::{Scope, Writing},
+    inner::Inner,
+    name::BlobId,
+};
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Drops what is resident of one value.
     pub(crate) async fn invalidate(self: Arc<Self>, key: Key) {
-        self.remove_stranded().await;
+        self.retry_removals().await;
         let _gate = self.gates.enter(&key).await;
-        let _writing = self.flights.begin_write(Scope::Key(key.clone()));
+        let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
     }
 
     /// Drops what is resident below a prefix.
     pub(crate) async fn invalidate_below(self: Arc<Self>, prefix: Prefix, reason: Reason) {
-        let _writing = self.flights.begin_write(Scope::Below(prefix.clone()));
+        self.retry_removals().await;
+        let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
-        self.remove_stranded().await;
+    }
+
+    /// A write begins: what was fetched before it may not become resident, nor what an unopened tier holds from before.
+    fn begin(&self, scope: Scope) -> Writing {
+        self.opening.note(&scope);
+        self.flights.begin_write(scope)
     }
 
     /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.
     async fn drop_key(&self, key: &Key, reason: Reason) {
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
         self.remove_gated(gone).await;
+        let silent = AtomicBool::new(false);
         for part in leaving {
             // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
-            self.delete_blob(&BlobId { key: key.clone(), part }).await;
+            self.delete_blob(&BlobId { key: key.clone(), part }, &silent).await;
+            if silent.load(Ordering::Relaxed) {
+                break;
+            }
         }
     }
 
     async fn drop_below(&self, prefix: &Prefix, reason: Reason) {
-        let gone: Vec<Gone> = self.catalog.lock().leave_where(reason, |key| prefix.holds(key));
-        let mut removals = stream::iter(gone.into_iter().map(|gone| self.remove(vec![gone])).collect::<Vec<_>>())
-            .buffer_unordered(CONCURRENT_MAX);
-        while removals.next().await.is_some() {}
+        let gone = self.catalog.lock().leave_where(reason, |key| prefix.holds(key));
+        self.remove(gone).await;
     }
 }
 
 impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
-        self.remove_stranded().await;
+        self.retry_removals().await;
         let _gate = self.gates.enter(&key).await;
-        let writing = self.flights.begin_write(Scope::Key(key.clone()));
+        let writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Replaced).await;
         let started = self.clock.now();
         let version = self.source.set(&key, value.clone(), mode).await?;
@@ -67,16 +79,16 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     pub(crate) async fn delete(self: Arc<Self>, key: Key) -> Result<()> {
-        self.remove_stranded().await;
+        self.retry_removals().await;
         let _gate = self.gates.enter(&key).await;
-        let _writing = self.flights.begin_write(Scope::Key(key.clone()));
+        let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
         self.source.delete(&key).await
     }
 
     pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
-        self.remove_stranded().await;
-        let _writing = self.flights.begin_write(Scope::Below(prefix.clone()));
+        self.retry_removals().await;
+        let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, Reason::Invalidated).await;
         self.source.delete_prefix(&prefix).await
     }

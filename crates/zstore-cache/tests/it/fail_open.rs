@@ -136,3 +136,78 @@ async fn a_tier_that_heals_is_used_again() {
     read(&cache, "k").await;
     assert_eq!(source.count(), 0);
 }
+
+#[tokio::test]
+async fn what_was_deleted_while_the_tier_could_not_be_opened_does_not_come_back() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).clock(Arc::clone(&clock) as _));
+    let cache = open().await;
+    for name in ["deleted", "a/below", "set", "kept"] {
+        cache.put(&key(name), "old").await.unwrap();
+    }
+    drop(cache);
+    tier.fail_always(Calls::All, ErrorKind::Io);
+    let cache = open().await;
+    cache.delete(&key("deleted")).await.unwrap();
+    cache.delete_prefix(&Prefix::new("a").unwrap()).await.unwrap();
+    cache.put(&key("set"), "new").await.unwrap();
+    tier.heal();
+    clock.advance(Duration::from_secs(60));
+    plant(&source, "another", "value").await;
+    read(&cache, "another").await;
+    cache.flush().await;
+    source.clear();
+    assert_eq!(read(&cache, "kept").await.unwrap(), "old");
+    assert_eq!(source.count(), 0, "the tier was opened");
+    assert_eq!(read(&cache, "deleted").await, None);
+    assert_eq!(read(&cache, "a/below").await, None);
+    assert_eq!(read(&cache, "set").await.unwrap(), "new");
+    cache.check().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_tier_costs_a_write_one_time_out_however_much_is_resident_of_its_key() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    plant(&source, "k", vec![1; 100 * 4096]).await;
+    let builder = CacheStore::builder(source, Arc::clone(&tier)).block_size(4096);
+    let cache = built(builder.tier_timeout(Duration::from_secs(2)).clock(clock)).await;
+    cache.get_range(&key("k"), ByteRange::Bounded(0..99 * 4096)).await.unwrap();
+    cache.flush().await;
+    assert_eq!(cache.info().cached_keys, 99);
+    tier.hang(Operation::Delete);
+    let begun = tokio::time::Instant::now();
+    cache.put(&key("k"), "new").await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+    assert_eq!(read(&cache, "k").await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_tier_that_does_not_let_go_is_not_asked_again_by_every_read() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier));
+    let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
+    for at in 0..200 {
+        cache.put(&key(&format!("old/{at}")), "value").await.unwrap();
+    }
+    tier.fail_always(Operation::Delete, ErrorKind::PermissionDenied);
+    cache.clear_cache().await.unwrap();
+    for at in 0..10 {
+        plant(&source, &format!("new/{at}"), "value").await;
+        read(&cache, &format!("new/{at}")).await;
+        cache.get_bytes(&key("missing")).await.unwrap();
+    }
+    let faults = cache.stats().tier_faults;
+    assert!(faults <= 200 + 64, "{faults} faults");
+    tier.heal();
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(30));
+        read(&cache, "missing").await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await; // it is done behind the reader
+        }
+    }
+    assert_eq!(cache.info().tracked_keys, 10, "all the old ones are gone by and by");
+}

@@ -170,3 +170,34 @@ async fn conditions_hold_for_what_is_resident() {
     let error = cache.get(&key("k"), &GetOptions::default().if_match(version)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
 }
+
+#[tokio::test]
+async fn conditions_are_judged_before_ranges_resident_or_not() {
+    let (_, _, cache) = cache().await;
+    let version = cache.put(&key("k"), "value").await.unwrap();
+    let past = GetOptions { range: Some(ByteRange::From(100)), ..GetOptions::default().if_none_match(version.clone()) };
+    for _ in 0..2 {
+        assert_eq!(cache.get(&key("k"), &past).await.unwrap(), Fetch::NotModified(version.clone()));
+        cache.clear_cache().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_condition_on_a_resident_value_reads_no_bytes_of_it() {
+    let (source, tier, cache) = cache().await;
+    let version = cache.put(&key("k"), pattern(200_000)).await.unwrap();
+    source.clear();
+    let held = tier.hold(Operation::Get);
+    let options = GetOptions::default().if_none_match(version.clone());
+    assert_eq!(cache.get(&key("k"), &options).await.unwrap(), Fetch::NotModified(version));
+    assert_eq!((held.arrived_count(), source.count(), cache.stats().tier_bytes), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn bytes_from_the_tier_count_whether_or_not_others_were_missing() {
+    let (_, cache) = of_size(4 * BLOCK as usize).await;
+    part(&cache, ByteRange::Bounded(0..2 * BLOCK)).await;
+    cache.flush().await;
+    part(&cache, ByteRange::Bounded(0..3 * BLOCK)).await;
+    assert_eq!(cache.stats().tier_bytes, 2 * BLOCK);
+}
