@@ -71,15 +71,15 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         }
     }
 
-    /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker files. Unbounded unless
-    /// said. A value that does not fit is served and not kept.
+    /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker files. Unbounded by
+    /// default. A value that does not fit is served and not kept.
     #[must_use]
     pub fn max_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.size_max = bytes.into();
         self
     }
 
-    /// Bounds the age of what is served without asking the source. Unbounded unless said: right for data that never changes
+    /// Bounds the age of what is served without asking the source. Unbounded by default: right for data that never changes
     /// but through this cache.
     #[must_use]
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
@@ -87,7 +87,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Keeps the answer that a value is missing, for so long. Off unless said: a value that somebody else writes stays
+    /// Keeps the answer that a value is missing, for so long. Off by default: a value that somebody else writes stays
     /// missing here until that age.
     #[must_use]
     pub fn cache_absent(mut self, age: impl Into<Option<Duration>>) -> Self {
@@ -95,14 +95,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Chooses whether written values are kept. They are unless said.
+    /// Chooses whether written values are kept. They are by default.
     #[must_use]
     pub const fn write_mode(mut self, mode: WriteMode) -> Self {
         self.write_mode = mode;
         self
     }
 
-    /// Chooses who leaves for space, by what makes a policy: the least recently used leave unless said.
+    /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default.
     ///
     /// # Examples
     /// ```
@@ -119,7 +119,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Names whose bytes the cache holds: the source as it shows itself unless said. Caches of one name over one tier share what
+    /// Names whose bytes the cache holds: the source as it shows itself by default. Caches of one name over one tier share what
     /// is in it; others never see each other's bytes.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
@@ -127,14 +127,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Sets the size in bytes of the aligned blocks in which parts of values are fetched and kept: 64 KiB unless said.
+    /// Sets the size in bytes of the aligned blocks in which parts of values are fetched and kept: 64 KiB by default.
     #[must_use]
     pub const fn block_size(mut self, bytes: u64) -> Self {
         self.block_bytes = bytes;
         self
     }
 
-    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s unless said.
+    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s by default.
     #[must_use]
     pub const fn tier_timeout(mut self, timeout: Duration) -> Self {
         self.tier_timeout = timeout;
@@ -171,7 +171,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
                 write_mode: self.write_mode,
                 block_bytes: self.block_bytes,
             },
-            namespace: Namespace::new(&namespace)?,
+            namespace: Namespace::new(&namespace, self.block_bytes)?,
             catalog: Mutex::new(Catalog::new(self.size_max, overhead, (self.policy)())),
             flights: Arc::new(Flights::default()),
             gates: Arc::new(Gates::default()),

@@ -172,6 +172,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         departure: Departure,
         aloft: Aloft,
     ) {
+        let too_large = self.settings.size_max.is_some_and(|max| fetched.bytes() > max);
+        if too_large || self.tier.is_down() {
+            // It will not stay: nobody need wait for its turn.
+            self.counters.refused.add(u64::from(too_large));
+            return;
+        }
         let Some(permit) = self.landings.hold(fetched.bytes()).await else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             // From here on the landing goes on by itself, even if those who wait are gone.

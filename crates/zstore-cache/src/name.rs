@@ -33,12 +33,14 @@ impl BlobId {
 pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) prefix: Prefix,
+    /// Caches with blocks of different sizes do not take each other's for their own.
+    block_bytes: u64,
 }
 
 impl Namespace {
-    pub(crate) fn new(name: &str) -> zstore_core::Result<Self> {
+    pub(crate) fn new(name: &str, block_bytes: u64) -> zstore_core::Result<Self> {
         let prefix = Prefix::new(format!("blobs/{}", hash(&[name.as_bytes()])))?;
-        Ok(Self { name: name.to_owned(), prefix })
+        Ok(Self { name: name.to_owned(), prefix, block_bytes })
     }
 
     /// The key of a blob in the tier: a hash of 128 bits below 256 directories, so that no directory grows beyond measure, no name is
@@ -48,11 +50,12 @@ impl Namespace {
     /// # Errors
     /// None that a caller could meet: the name is made of hexadecimal digits.
     pub(crate) fn blob_key(&self, id: &BlobId) -> zstore_core::Result<Key> {
-        let (kind, index) = match id.part {
-            Part::Whole => (0u8, 0),
-            Part::Block(index) => (1, index),
+        let (block_bytes, index) = match id.part {
+            Part::Whole => (0, 0),
+            Part::Block(index) => (self.block_bytes, index),
         };
-        let digits = hash(&[self.name.as_bytes(), id.key.as_str().as_bytes(), &[kind], &index.to_le_bytes()]);
+        let digits =
+            hash(&[self.name.as_bytes(), id.key.as_str().as_bytes(), &block_bytes.to_le_bytes(), &index.to_le_bytes()]);
         let (directory, file) = digits.split_at(2);
         Ok(self.prefix.key(format!("{directory}/{file}"))?)
     }
@@ -89,7 +92,7 @@ mod tests {
 
     fn name(namespace: &str, key: &str, part: Part) -> String {
         let id = BlobId { key: Key::new(key).unwrap(), part };
-        Namespace::new(namespace).unwrap().blob_key(&id).unwrap().to_string()
+        Namespace::new(namespace, 65_536).unwrap().blob_key(&id).unwrap().to_string()
     }
 
     #[test]
@@ -97,8 +100,17 @@ mod tests {
         // These are on people's disks: a change of these lines is a new format.
         assert_eq!(
             name("RemoteReader(http://example.org/)", "a/c/0", Part::Whole),
-            "blobs/a16df47762e6dda8a16cdc57327ace67/de/a1caa452b6cbba336bcdddf5f62d38"
+            "blobs/a16df47762e6dda8a16cdc57327ace67/a1/96a6208fddf8c7c6721471729efe5d"
         );
+    }
+
+    #[test]
+    fn blocks_of_another_size_have_other_names_and_whole_values_have_not() {
+        let (small, large) = (Namespace::new("n", 4096).unwrap(), Namespace::new("n", 65_536).unwrap());
+        let key = Key::new("a").unwrap();
+        let (whole, block) = (BlobId::whole(key.clone()), BlobId::block(key, 0));
+        assert_eq!(small.blob_key(&whole).unwrap(), large.blob_key(&whole).unwrap());
+        assert_ne!(small.blob_key(&block).unwrap(), large.blob_key(&block).unwrap());
     }
 
     #[test]

@@ -188,24 +188,21 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 result => break result,
             }
         };
-        let id = header.as_ref().ok().and_then(|header| self.blob_id(header));
-        let sound = match (header, id) {
-            (Ok(header), Some(id)) => {
-                let named = self.namespace.blob_key(&id)? == found.key;
-                let complete = header.len as u64 + header.payload_bytes() == found.size;
-                (named && complete && header.namespace == self.namespace.name).then_some((header, id))
-            }
-            _ => None,
-        };
-        let Some((header, id)) = sound else {
+        let complete = |header: &Header| header.len as u64 + header.payload_bytes() == found.size;
+        let Some(header) = header.ok().filter(complete) else {
             self.counters.corrupt.add(1);
             self.tier.delete(&found.key).await?;
             return Ok(None);
         };
-        if !self.is_wanted(&header.content, header.fetched) {
+        let ours = self.blob_id(&header).filter(|id| {
+            let named = self.namespace.blob_key(id).is_ok_and(|name| name == found.key);
+            named && header.namespace == self.namespace.name
+        });
+        // Too old, or of a cache with other settings.
+        let Some(id) = ours.filter(|_| self.is_wanted(&header.content, header.fetched)) else {
             self.tier.delete(&found.key).await?;
             return Ok(None);
-        }
+        };
         let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
         let entry = Entry { content: header.content, fetched: header.fetched, place };
         Ok(Some(Blob { id, size: found.size, entry }))

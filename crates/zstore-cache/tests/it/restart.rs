@@ -96,5 +96,6 @@ async fn another_block_size_is_no_reason_for_wrong_bytes() {
         assert_eq!(range, crate::setup::pattern(500_000).slice(100_000..300_000), "blocks of {block}");
         cache.flush().await;
         cache.check().unwrap();
+        assert_eq!(cache.stats().corrupt, 0, "of another size is not damaged");
     }
 }
