@@ -63,6 +63,8 @@ impl ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
+    /// Making a key or a prefix of a name.
+    Name,
     /// Making or opening a store.
     Open,
     /// Reading a value or a part of it.
@@ -84,6 +86,7 @@ pub enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Name => "name",
             Self::Open => "open",
             Self::Get => "get",
             Self::GetRanges => "get ranges of",
@@ -214,7 +217,9 @@ impl StdError for Error {
 
 impl From<InvalidKey> for Error {
     fn from(error: InvalidKey) -> Self {
-        Self::new(ErrorKind::InvalidKey, Operation::Open).with_key(error.name()).with_detail(error.to_string())
+        Self::new(ErrorKind::InvalidKey, Operation::Name)
+            .with_key(error.name())
+            .with_detail(format!("not a key: {}", error.rule()))
     }
 }
 
@@ -236,6 +241,15 @@ mod tests {
             .with_source(std::io::Error::other("disk"));
         assert_eq!(error.to_string(), "set \"a/b\" in LocalStore(/data): no room left");
         assert_eq!(error.source().unwrap().to_string(), "disk");
+    }
+
+    #[test]
+    fn a_name_that_is_no_key_is_named_once_with_the_rule_it_breaks() {
+        let error = Error::from(crate::Key::new("a//b").unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "name \"a//b\": not a key: it has an empty segment (a leading, trailing or doubled slash)"
+        );
     }
 
     #[test]

@@ -130,6 +130,11 @@ impl InvalidKey {
         Self { name: name.to_owned(), rule }
     }
 
+    /// The rule it breaks, as a sentence about it.
+    pub(crate) const fn rule(&self) -> &'static str {
+        self.rule
+    }
+
     /// The name that was refused.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -30,7 +30,7 @@ use crate::{
 /// use zstore_remote::RemoteBuilder;
 ///
 /// let reader = RemoteBuilder::new("http://user:secret@example.org/data/").retries_max(1).open_reader()?;
-/// assert_eq!(reader.to_string(), "RemoteReader(http://example.org/data)");
+/// assert_eq!(reader.to_string(), "Remote(http://example.org/data)");
 /// # Ok::<(), zstore_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -127,7 +127,7 @@ impl RemoteBuilder {
     /// # Errors
     /// `InvalidArgument` for a URL or an option that makes no sense and a folder that is not there, `Unsupported` for a cloud that is not built in.
     pub fn open_reader(&self) -> Result<RemoteReader> {
-        Ok(RemoteReader(Arc::new(Place::open(self)?.into_remote("RemoteReader"))))
+        Ok(RemoteReader(Arc::new(Place::open(self)?.into_remote())))
     }
 
     /// Opens the URL for reading and writing. No request is made.
@@ -141,7 +141,7 @@ impl RemoteBuilder {
             return Err(zstore_core::Error::new(ErrorKind::Unsupported, Operation::Open)
                 .with_detail(format!("{name} is a web server, which can only be read; open it as a RemoteReader")));
         }
-        Ok(RemoteStore::of(place.into_remote("RemoteStore")))
+        Ok(RemoteStore::of(place.into_remote()))
     }
 
     /// The options with their keys parsed by `parse`; those that win come last.

@@ -43,11 +43,12 @@ impl Place {
         }
     }
 
-    pub(crate) fn into_remote(self, type_name: &str) -> Remote {
+    pub(crate) fn into_remote(self) -> Remote {
         Remote {
             objects: self.objects,
             prefix: self.prefix,
-            shown: format!("{type_name}({})", self.name),
+            // Whoever reads and whoever writes the same data show alike, so that they share what is cached of it.
+            shown: format!("Remote({})", self.name),
             host: self.host,
             secret: self.secret,
             capabilities: self.capabilities,
@@ -58,7 +59,7 @@ impl Place {
 
 impl Remote {
     /// A remote of objects that somebody else opened.
-    pub(crate) fn of(type_name: &str, objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
+    pub(crate) fn of(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
         let place = Place {
             objects,
             prefix,
@@ -68,7 +69,7 @@ impl Remote {
             capabilities: cloud_capabilities(),
             has_suffixes: true,
         };
-        place.into_remote(type_name)
+        place.into_remote()
     }
 }
 

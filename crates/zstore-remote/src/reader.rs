@@ -47,13 +47,13 @@ impl RemoteReader {
         RemoteBuilder::new(url).open_reader()
     }
 
-    /// Reads the objects of `objects` below `prefix`, as a store that shows itself as `RemoteReader(name)`.
+    /// Reads the objects of `objects` below `prefix`, as a store that shows itself as `Remote(name)`.
     ///
     /// The name must tell these data from any other's, in other processes and on other days too, and hold no secret: a cache on disk
     /// remembers by it whose bytes it holds. The [`Capabilities`] are taken to be those of a cloud.
     #[must_use]
     pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
-        Self(Arc::new(Remote::of("RemoteReader", objects, prefix, name)))
+        Self(Arc::new(Remote::of(objects, prefix, name)))
     }
 }
 

@@ -44,12 +44,12 @@ impl RemoteStore {
         RemoteBuilder::new(url).open_store()
     }
 
-    /// Keeps values as objects of `objects` below `prefix`, in a store that shows itself as `RemoteStore(name)`.
+    /// Keeps values as objects of `objects` below `prefix`, in a store that shows itself as `Remote(name)`.
     ///
     /// As for [`RemoteReader::new`], the name must tell these data from any other's and hold no secret.
     #[must_use]
     pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
-        Self::of(Remote::of("RemoteStore", objects, prefix, name))
+        Self::of(Remote::of(objects, prefix, name))
     }
 
     pub(crate) fn of(remote: Remote) -> Self {

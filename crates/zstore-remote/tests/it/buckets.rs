@@ -33,9 +33,9 @@ async fn a_bucket_that_does_not_exist_is_not_a_bucket_without_values() {
 async fn a_bucket_shows_with_its_endpoint_and_without_its_keys() {
     let server = Server::answering(|asked, _| whole(asked, "\"a\"", "value")).await;
     let store = s3(&server).option("access_key_id", "id").option("secret_access_key", "hush").open_store().unwrap();
-    assert_eq!(store.to_string(), format!("RemoteStore(s3://bucket/prefix at http://{})", server.address()));
+    assert_eq!(store.to_string(), format!("Remote(s3://bucket/prefix at http://{})", server.address()));
     assert!(!format!("{store:?}").contains("hush"), "{store:?}");
-    assert_eq!(RemoteStore::from_url("s3://bucket/").unwrap().to_string(), "RemoteStore(s3://bucket)");
+    assert_eq!(RemoteStore::from_url("s3://bucket/").unwrap().to_string(), "Remote(s3://bucket)");
 }
 
 #[tokio::test]

@@ -49,15 +49,15 @@ fn a_web_server_cannot_be_opened_for_writing() {
 #[test]
 fn a_place_shows_in_one_way_however_it_is_written() {
     for (url, shown) in [
-        ("http://example.org", "RemoteReader(http://example.org)"),
-        ("http://example.org/", "RemoteReader(http://example.org)"),
-        ("HTTP://Example.ORG:80/a/", "RemoteReader(http://example.org/a)"),
-        ("https://example.org:8443/a%20b/x/../c", "RemoteReader(https://example.org:8443/a%20b/c)"),
+        ("http://example.org", "Remote(http://example.org)"),
+        ("http://example.org/", "Remote(http://example.org)"),
+        ("HTTP://Example.ORG:80/a/", "Remote(http://example.org/a)"),
+        ("https://example.org:8443/a%20b/x/../c", "Remote(https://example.org:8443/a%20b/c)"),
     ] {
         assert_eq!(RemoteReader::from_url(url).unwrap().to_string(), shown);
     }
     let name = |name| RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), name).to_string();
-    assert_eq!(name("memory:1"), "RemoteStore(memory:1)");
+    assert_eq!(name("memory:1"), "Remote(memory:1)");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn a_server_that_is_not_there_is_named() {
     let error = get_error(&reader).await;
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true));
     let line = format!(
-        "get \"k\" in RemoteReader(http://{address}/data): cannot reach {address}: Connection refused (os error 111)"
+        "get \"k\" in Remote(http://{address}/data): cannot reach {address}: Connection refused (os error 111)"
     );
     assert_eq!(error.to_string(), line);
 }

@@ -17,7 +17,7 @@ async fn a_name_and_password_are_sent_as_such_and_not_shown() {
     let asked = &server.asked()[0];
     // us@er:pa:ss
     assert_eq!((asked.header("authorization"), asked.target.as_str()), (Some("Basic dXNAZXI6cGE6c3M="), "/k"));
-    assert_eq!(reader.to_string(), format!("RemoteReader(http://{})", server.address()));
+    assert_eq!(reader.to_string(), format!("Remote(http://{})", server.address()));
     for shown in [format!("{reader:?}"), format!("{builder:?}")] {
         assert!(!shown.contains("pa%3Ass") && !shown.contains("pa:ss") && !shown.contains("hush"), "{shown}");
         assert!(!shown.contains("dXNAZXI6"), "{shown}");
@@ -46,5 +46,5 @@ async fn a_query_is_sent_with_each_request_and_told_apart_without_being_shown() 
     assert_eq!(open("token=abracadabra").to_string(), reader.to_string());
     assert_ne!(open("token=hocuspocus").to_string(), reader.to_string());
     let plain = RemoteReader::from_url(&format!("{}data?", server.url())).unwrap();
-    assert_eq!(plain.to_string(), format!("RemoteReader(http://{}/data)", server.address()));
+    assert_eq!(plain.to_string(), format!("Remote(http://{}/data)", server.address()));
 }

@@ -56,7 +56,7 @@ async fn a_reader_and_a_store_of_the_same_objects_read_the_same() {
     assert_eq!(reader.head(&key()).await.unwrap().unwrap().version, version);
     assert_eq!(
         (reader.to_string(), store.to_string()),
-        ("RemoteReader(memory:same)".to_owned(), "RemoteStore(memory:same)".to_owned(),)
+        ("Remote(memory:same)".to_owned(), "Remote(memory:same)".to_owned())
     );
 }
 
