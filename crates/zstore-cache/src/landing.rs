@@ -67,7 +67,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Lands a value that was written to the source. The caller holds the gate of the key.
     pub(crate) async fn land_written(&self, meta: Meta, bytes: Bytes, written: Timestamp, token: &Token) {
-        if token.is_doomed() || self.tier.is_down() || !self.is_open().await {
+        if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() {
             return;
         }
         let draft = self.draft(Content::Whole(meta), bytes, written);

@@ -48,13 +48,18 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
+    /// Whether the tier was opened.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
     /// A write begins. It is remembered if the tier is not open.
     pub(crate) fn note(&self, scope: &Scope) {
-        if self.open.load(Ordering::Acquire) {
+        if self.is_open() {
             return;
         }
         let mut written = self.written.lock();
-        if self.open.load(Ordering::Acquire) {
+        if self.is_open() {
             return;
         }
         if written.len() < WRITTEN_MAX {
@@ -75,9 +80,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.try_open().await
     }
 
-    /// Whether the tier may be written. Tries to open it if that is due.
+    /// Whether the tier may be written. Tries to open it if that is due. Not for a caller who holds a gate: what is found may have to
+    /// leave through it.
     pub(crate) async fn is_open(&self) -> bool {
-        if self.opening.open.load(Ordering::Acquire) {
+        if self.opening.is_open() {
             return true;
         }
         if self.clock.now().as_millis() < self.opening.retry_at.load(Ordering::Relaxed) {
@@ -87,7 +93,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if let Err(error) = self.try_open().await {
             tracing::warn!(%error, "the cache's tier cannot be used; reads and writes go to the source");
         }
-        self.opening.open.load(Ordering::Acquire)
+        self.opening.is_open()
     }
 
     async fn try_open(&self) -> Result<()> {
@@ -147,6 +153,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             return Err(self.refusal(
                 "it is not empty and not a cache of zstore, so nothing in it is touched; choose an empty place for the cache",
             ));
+        }
+        if ours {
+            // One sound mark is enough to use the tier by; that the other cannot be mended now is no reason to pass by what it holds.
+            let _ = self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await;
+            return Ok(());
         }
         // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
         self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;

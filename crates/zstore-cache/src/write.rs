@@ -23,7 +23,7 @@ use crate::{
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Drops what is resident of one value.
     pub(crate) async fn invalidate(self: Arc<Self>, key: Key) {
-        self.retry_removals().await;
+        self.prepare().await;
         let _gate = self.gates.enter(&key).await;
         let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
@@ -31,9 +31,15 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// Drops what is resident below a prefix.
     pub(crate) async fn invalidate_below(self: Arc<Self>, prefix: Prefix, reason: Reason) {
-        self.retry_removals().await;
+        self.prepare().await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
+    }
+
+    /// What may wait for gates is done before the first one is taken.
+    async fn prepare(&self) {
+        self.is_open().await;
+        self.retry_removals().await;
     }
 
     /// A write begins: what was fetched before it may not become resident, nor what an unopened tier holds from before.
@@ -44,6 +50,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.
     async fn drop_key(&self, key: &Key, reason: Reason) {
+        if !self.opening.is_open() && !self.tier.is_down() {
+            // What the tier holds is not known, but the name of a whole value is: without it, less is left to a later opening.
+            self.delete_blob(&BlobId::whole(key.clone()), &AtomicBool::new(false)).await;
+        }
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
         self.remove_gated(gone).await;
         let silent = AtomicBool::new(false);
@@ -64,7 +74,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
 impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
-        self.retry_removals().await;
+        self.prepare().await;
         let _gate = self.gates.enter(&key).await;
         let writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Replaced).await;
@@ -79,7 +89,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     pub(crate) async fn delete(self: Arc<Self>, key: Key) -> Result<()> {
-        self.retry_removals().await;
+        self.prepare().await;
         let _gate = self.gates.enter(&key).await;
         let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
@@ -87,7 +97,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
-        self.retry_removals().await;
+        self.prepare().await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, Reason::Invalidated).await;
         self.source.delete_prefix(&prefix).await

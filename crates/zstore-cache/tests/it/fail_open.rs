@@ -211,3 +211,50 @@ async fn a_tier_that_does_not_let_go_is_not_asked_again_by_every_read() {
     }
     assert_eq!(cache.info().tracked_keys, 10, "all the old ones are gone by and by");
 }
+
+#[tokio::test]
+async fn a_mark_that_is_damaged_and_cannot_be_mended_does_not_hide_what_is_resident() {
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)));
+    open().await.put(&key("k"), "old").await.unwrap();
+    tier.put(&key("zstore-format"), "torn").await.unwrap();
+    tier.fail_always(Operation::Set, ErrorKind::Full);
+    let cache = open().await;
+    source.clear();
+    assert_eq!(read(&cache, "k").await.unwrap(), "old");
+    assert_eq!(source.count(), 0);
+    cache.put(&key("k"), "new").await.unwrap();
+    tier.heal();
+    assert_eq!(read(&open().await, "k").await.unwrap(), "new", "after another restart");
+}
+
+#[tokio::test]
+async fn what_is_written_over_an_unopened_tier_is_not_found_again_by_the_next_process() {
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)));
+    open().await.put(&key("k"), "old").await.unwrap();
+    // The blobs cannot be listed, so what is resident is not known; they can be deleted.
+    tier.fail_always(Operation::List, ErrorKind::Io);
+    open().await.put(&key("k"), "new").await.unwrap();
+    tier.heal();
+    assert_eq!(read(&open().await, "k").await.unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_opens_the_tier_does_not_wait_for_itself() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).clock(Arc::clone(&clock) as _));
+    open().await.put(&key("k"), "old").await.unwrap();
+    tier.fail_always(Calls::All, ErrorKind::Io);
+    let cache = open().await;
+    cache.put(&key("k"), "new").await.unwrap();
+    tier.heal();
+    clock.advance(Duration::from_secs(60));
+    // Time stands still but for timers, so this fails at once if nobody can go on.
+    let (name, day) = (key("k"), Duration::from_secs(86_400));
+    tokio::time::timeout(day, cache.put(&name, "newest")).await.expect("it ends").unwrap();
+    assert_eq!(read(&cache, "k").await.unwrap(), "newest");
+    assert_eq!(cache.info().cached_keys, 1);
+    cache.check().unwrap();
+}
