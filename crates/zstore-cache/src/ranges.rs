@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use zstore_core::{
-    ByteRange, Error, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store, Timestamp,
+    ByteRange, Error, ErrorKind, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store, Timestamp,
 };
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 
 /// A value that changed under each of three readings is read straight from the source.
 const ATTEMPTS_MAX: usize = 3;
+
+/// More blocks than this (64 MiB of the default size) are asked for as one piece that only the same ask can join.
+const BLOCKS_MAX: u64 = 1024;
 
 /// What came of reading the parts of a value whose size was thought to be known.
 enum Attempt {
@@ -120,8 +123,27 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// Of a value of which nothing is known: what is asked for, widened to blocks, so that what comes can stay.
     async fn ranges_of_unknown(self: &Arc<Self>, key: &Key, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
-        let asked: Vec<ByteRange> = ranges.iter().map(|range| self.widen(range)).collect();
         let find = || if self.tier.is_down() { None } else { self.known(key, now) };
+        if let Some(asks) = self.bounded_blocks(ranges) {
+            let start = |asks: Vec<Ask>, departure| {
+                self.fetch(key.clone(), Request::Ranges(self.runs(&asks, u64::MAX)), departure)
+            };
+            let (own, joined) = match self.flights.board(key, asks, (now, self.oldest(now)), find, start) {
+                Boarding::Landed(_) => return Ok(Attempt::Changed),
+                Boarding::Waits { own, joined } => (own, joined),
+            };
+            let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
+            match answers(&own.into_iter().chain(joined).collect::<Vec<_>>()).await {
+                // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be had.
+                Err(error) if error.kind() == ErrorKind::InvalidRange => {}
+                answers => {
+                    let answers = answers?;
+                    self.count(outcome, false);
+                    return self.put_together(&answers, ranges);
+                }
+            }
+        }
+        let asked: Vec<ByteRange> = ranges.iter().map(|range| self.widen(range)).collect();
         let (ask, request) = (Ask::Ranges(asked.clone()), Request::Ranges(asked));
         let (ticket, outcome) = match self.board_one(key, ask, request, now, find) {
             Boarded::Landed(_) => return Ok(Attempt::Changed),
@@ -129,9 +151,39 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         };
         let fetched = ticket.answer().await?;
         self.count(outcome, false);
-        let Fetched::Value { meta, pieces } = &*fetched else { return Ok(Attempt::Done(None)) };
+        self.put_together(&[fetched], ranges)
+    }
+
+    /// The blocks that the ranges lie in, if that can be told without the size of the value and they are not too many to ask for
+    /// one by one.
+    fn bounded_blocks(&self, ranges: &[ByteRange]) -> Option<Vec<Ask>> {
+        let bounded: Option<Vec<Range<u64>>> = ranges
+            .iter()
+            .map(|range| match range {
+                ByteRange::Bounded(range) if range.start < range.end => Some(range.clone()),
+                _ => None,
+            })
+            .collect();
+        let bounded = bounded?;
+        let length = bounded.iter().map(|range| (range.end - range.start) / self.settings.block_bytes);
+        let few = length.fold(0, u64::saturating_add) <= BLOCKS_MAX;
+        few.then(|| self.blocks_of(&bounded).into_iter().map(Ask::Block).collect())
+    }
+
+    /// The parts of a value out of all that was fetched of it, if that is of one version.
+    fn put_together(&self, answers: &[Arc<Fetched>], ranges: &[ByteRange]) -> Result<Attempt> {
+        let mut known: Option<&Meta> = None;
+        let mut pieces = BTreeMap::new();
+        for fetched in answers {
+            let Fetched::Value { meta, pieces: new } = &**fetched else { return Ok(Attempt::Done(None)) };
+            if known.is_some_and(|known| !known.is_same_value(meta)) {
+                return Ok(Attempt::Changed);
+            }
+            known = Some(meta);
+            pieces.extend(new.iter().map(|piece| (piece.range.start, piece.bytes.clone())));
+        }
+        let Some(meta) = known else { return Ok(Attempt::Changed) };
         let wanted = self.resolve(meta, ranges)?;
-        let pieces = pieces.iter().map(|piece| (piece.range.start, piece.bytes.clone())).collect();
         self.assemble(meta.clone(), wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
     }
 
@@ -179,7 +231,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let tickets: Vec<_> = own.into_iter().chain(joined).collect();
         let answers = match answers(&tickets).await {
             // A value that shrank has no such bytes; what is resident of it is old.
-            Err(error) if error.kind() == zstore_core::ErrorKind::InvalidRange => {
+            Err(error) if error.kind() == ErrorKind::InvalidRange => {
                 let gone = self.catalog.lock().leave_key(key, zstore_policy::Reason::Replaced).0;
                 self.remove_behind(gone).await;
                 return Ok(Fetching::Changed);

@@ -140,3 +140,19 @@ async fn what_is_still_landing_is_not_fetched_again() {
     assert_eq!(read(&cache, "k").await.unwrap(), "value");
     assert_eq!(source.count(), 1);
 }
+
+#[tokio::test]
+async fn a_block_that_two_ranges_of_an_unknown_value_share_is_fetched_once() {
+    let (source, _, cache) = cache().await;
+    plant(&source, "k", vec![1; 400_000]).await;
+    let held = source.inner().hold(Operation::Get);
+    let name = key("k");
+    let mut first = Box::pin(cache.get_range(&name, ByteRange::Bounded(0..65_536)));
+    let mut second = Box::pin(cache.get_range(&name, ByteRange::Bounded(0..131_072)));
+    assert!((&mut first).now_or_never().is_none());
+    assert!((&mut second).now_or_never().is_none());
+    held.release();
+    let (first, second) = futures::join!(first, second);
+    assert_eq!((first.unwrap().unwrap().len(), second.unwrap().unwrap().len()), (65_536, 131_072));
+    assert_eq!(source.bytes_read(), 131_072);
+}
