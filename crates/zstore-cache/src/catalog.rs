@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use zstore_core::{Key, Meta, Timestamp};
+use zstore_core::{Key, Meta, Prefix, Timestamp};
 use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
 
 use crate::{
@@ -158,6 +158,17 @@ impl Catalog {
     /// Takes every blob out of service whose key is chosen.
     pub(crate) fn leave_where(&mut self, reason: Reason, mut chosen: impl FnMut(&Key) -> bool) -> Vec<Gone> {
         self.ledger.leave_where(reason, |id| chosen(&id.key))
+    }
+
+    /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier because they are
+    /// leaving or being written.
+    pub(crate) fn leave_below(&mut self, prefix: &Prefix, reason: Reason) -> (Vec<Gone>, Vec<Key>) {
+        let held = |key: &Key, part: Part| self.ledger.peek(&BlobId { key: key.clone(), part }).is_some();
+        let under_way = |(key, parts): &(&Key, &BTreeMap<Part, usize>)| {
+            prefix.holds(key) && parts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
+        };
+        let others = self.parts.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
+        (self.leave_where(reason, |key| prefix.holds(key)), others)
     }
 
     pub(crate) fn left(&mut self, gone: Gone) {

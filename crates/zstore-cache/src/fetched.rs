@@ -21,6 +21,15 @@ impl Fetched {
         }
     }
 
+    /// Whether each piece is as long as it says and lies within the value.
+    pub(crate) fn is_sound(&self) -> bool {
+        let Self::Value { meta, pieces } = self else { return true };
+        pieces.iter().all(|piece| {
+            let length = piece.range.end.checked_sub(piece.range.start);
+            length == Some(piece.bytes.len() as u64) && piece.range.end <= meta.size
+        })
+    }
+
     /// The whole value, if one piece holds it.
     pub(crate) fn whole(&self) -> Option<(&Meta, &Bytes)> {
         let Self::Value { meta, pieces } = self else { return None };

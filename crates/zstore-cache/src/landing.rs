@@ -30,7 +30,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Lands what a flight brought: the value, its absence, or each block of it that came whole.
     pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) {
         let Departure { started, token, .. } = departure;
-        self.retry_removals().await;
         if let Some((meta, bytes)) = fetched.whole() {
             return self.land(Content::Whole(meta.clone()), bytes.clone(), *started, token).await;
         }
@@ -70,6 +69,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() {
             return;
         }
+        // A slice would keep the whole buffer of its writer in memory.
+        let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
         if let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await {
             self.write_blob(claimed, draft, token).await;
@@ -172,9 +173,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         departure: Departure,
         aloft: Aloft,
     ) {
+        let lands = match &*fetched {
+            Fetched::Missing => self.settings.absent_age_max.is_some(),
+            Fetched::Value { pieces, .. } => !pieces.is_empty(),
+        };
         let too_large = self.settings.size_max.is_some_and(|max| fetched.bytes() > max);
-        if too_large || self.tier.is_down() {
-            // It will not stay: nobody need wait for its turn.
+        if !lands || too_large || self.tier.is_down() {
+            // It will not stay: nobody need wait for its turn, or join it.
             self.counters.refused.add(u64::from(too_large));
             return;
         }
@@ -189,6 +194,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             drop((aloft, permit));
         };
         self.landings.carry(landing).await;
+        self.retry_removals().await;
     }
 }
 

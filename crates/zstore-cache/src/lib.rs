@@ -57,6 +57,7 @@ mod landing;
 mod landings;
 mod name;
 mod opening;
+mod pieces;
 mod ranges;
 mod read;
 mod room;

@@ -189,9 +189,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn read_blob(&self, found: Meta) -> Result<Option<Blob>> {
         let mut probe = PROBE_BYTES;
         let header = loop {
-            let Some(object) = self.tier.get(&found.key, &GetOptions::range(0..probe)).await?.into_object() else {
-                return Ok(None);
+            let object = match self.tier.get(&found.key, &GetOptions::range(0..probe)).await {
+                Ok(fetch) => fetch.into_object(),
+                // The tier may be back soon, but what lies on a bad sector is lost, and no reason to give up the rest.
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(_) => break Err(Damage::Bytes),
             };
+            let Some(object) = object else { return Ok(None) };
             match Header::decode(&object.bytes) {
                 Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= found.size => {
                     probe = needed as u64

@@ -1,12 +1,8 @@
 //! Reading parts of values: in aligned blocks, of one version.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use zstore_core::{
     ByteRange, Error, ErrorKind, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store, Timestamp,
 };
@@ -17,7 +13,8 @@ use crate::{
     flights::{Ask, Boarding},
     inner::Inner,
     name::BlobId,
-    read::{Boarded, Outcome, Request, answers, cut},
+    pieces::Pieces,
+    read::{Boarded, Outcome, Request, answers},
 };
 
 /// A value that changed under each of three readings is read straight from the source.
@@ -54,7 +51,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                     return Ok(None);
                 }
                 Some(Some(meta)) => self.ranges_of_known(meta, ranges, now).await?,
-                None => self.ranges_of_unknown(key, ranges, now).await?,
+                None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
                 Attempt::Done(answer) => return Ok(answer),
@@ -71,8 +68,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn ranges_of_whole(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
         let Some(object) = self.whole(key).await? else { return Ok(None) };
         let wanted = self.resolve(&object.meta, ranges)?;
-        let pieces = BTreeMap::from([(0, object.bytes)]);
-        self.assemble(object.meta, wanted, &pieces).map(Some)
+        let mut pieces = Pieces::default();
+        pieces.add(0, object.bytes);
+        let ranges = pieces.assemble(object.meta, wanted);
+        ranges.map(Some).ok_or_else(|| self.incomplete(Operation::GetRanges, key))
     }
 
     /// Of a value of which something is resident: what is missing is fetched, if it is still the same value.
@@ -85,10 +84,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let needed = self.blocks_of(&wanted);
         let resident = self.catalog.lock().blocks(&meta, &needed, now);
         let Some(mut pieces) = self.read_blocks(&meta, resident).await else { return Ok(Attempt::Unreadable) };
-        let missing: Vec<u64> = needed
-            .into_iter()
-            .filter(|index| !pieces.contains_key(&self.block_extent(*index, meta.size).start))
-            .collect();
+        let is_missing = |index: &u64| pieces.join(&self.block_extent(*index, meta.size)).is_none();
+        let missing: Vec<u64> = needed.into_iter().filter(is_missing).collect();
         let outcome = match self.fetch_blocks(&meta, &missing, now, &mut pieces).await? {
             Fetching::Done(outcome) => outcome,
             Fetching::Changed => return Ok(Attempt::Changed),
@@ -97,8 +94,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 return Ok(Attempt::Done(None));
             }
         };
+        // What joined flights bring of the last block of a shorter version is less than is wanted of a longer one.
+        let Some(ranges) = pieces.assemble(meta, wanted) else { return Ok(Attempt::Changed) };
         self.count(outcome, false);
-        self.assemble(meta, wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
+        Ok(Attempt::Done(Some(ranges)))
     }
 
     /// Of a value that is resident as a whole.
@@ -122,8 +121,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// Of a value of which nothing is known: what is asked for, widened to blocks, so that what comes can stay.
-    async fn ranges_of_unknown(self: &Arc<Self>, key: &Key, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
-        let find = || if self.tier.is_down() { None } else { self.known(key, now) };
+    async fn ranges_of_unknown(
+        self: &Arc<Self>,
+        key: &Key,
+        ranges: &[ByteRange],
+        now: Timestamp,
+        skip_tier: bool,
+    ) -> Result<Attempt> {
+        let find = || if skip_tier { None } else { self.known(key, now) };
         if let Some(asks) = self.bounded_blocks(ranges) {
             let start = |asks: Vec<Ask>, departure| {
                 self.fetch(key.clone(), Request::Ranges(self.runs(&asks, u64::MAX)), departure)
@@ -173,32 +178,33 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// The parts of a value out of all that was fetched of it, if that is of one version.
     fn put_together(&self, answers: &[Arc<Fetched>], ranges: &[ByteRange]) -> Result<Attempt> {
         let mut known: Option<&Meta> = None;
-        let mut pieces = BTreeMap::new();
+        let mut pieces = Pieces::default();
         for fetched in answers {
             let Fetched::Value { meta, pieces: new } = &**fetched else { return Ok(Attempt::Done(None)) };
             if known.is_some_and(|known| !known.is_same_value(meta)) {
                 return Ok(Attempt::Changed);
             }
             known = Some(meta);
-            pieces.extend(new.iter().map(|piece| (piece.range.start, piece.bytes.clone())));
+            pieces.add_parts(new);
         }
         let Some(meta) = known else { return Ok(Attempt::Changed) };
         let wanted = self.resolve(meta, ranges)?;
-        self.assemble(meta.clone(), wanted, &pieces).map(|ranges| Attempt::Done(Some(ranges)))
+        Ok(pieces.assemble(meta.clone(), wanted).map_or(Attempt::Changed, |ranges| Attempt::Done(Some(ranges))))
     }
 
     /// The bytes of resident blocks by where they start; `None` if one could not be read.
-    async fn read_blocks(
-        self: &Arc<Self>,
-        meta: &Meta,
-        blocks: Vec<(u64, Arc<Entry>)>,
-    ) -> Option<BTreeMap<u64, Bytes>> {
+    async fn read_blocks(self: &Arc<Self>, meta: &Meta, blocks: Vec<(u64, Arc<Entry>)>) -> Option<Pieces> {
         let reads = blocks.into_iter().map(|(index, entry)| async move {
             let extent = entry.content.extent();
             let id = BlobId::block(meta.key.clone(), index);
             self.read_entry(&id, &entry, extent.clone()).await.map(|bytes| (extent.start, bytes))
         });
-        futures::future::join_all(reads.collect::<Vec<_>>()).await.into_iter().collect()
+        let mut pieces = Pieces::default();
+        for read in futures::future::join_all(reads.collect::<Vec<_>>()).await {
+            let (start, bytes) = read?;
+            pieces.add(start, bytes);
+        }
+        Some(pieces)
     }
 
     /// Fetches the blocks that are not resident, in as few runs as there are gaps, and adds them to `pieces`.
@@ -207,7 +213,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         meta: &Meta,
         missing: &[u64],
         now: Timestamp,
-        pieces: &mut BTreeMap<u64, Bytes>,
+        pieces: &mut Pieces,
     ) -> Result<Fetching> {
         if missing.is_empty() {
             return Ok(Fetching::Done(Outcome::Hit));
@@ -245,7 +251,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 self.remove_behind(gone).await;
                 return Ok(Fetching::Changed);
             }
-            pieces.extend(new.iter().map(|piece| (piece.range.start, piece.bytes.clone())));
+            pieces.add_parts(new);
         }
         Ok(Fetching::Done(outcome))
     }
@@ -292,21 +298,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let resolved: Result<_, RangePastEnd> = ranges.iter().map(|range| range.resolve(meta.size)).collect();
         resolved.map_err(|error| self.blame(Error::from(error), &meta.key))
     }
-
-    /// Puts the parts together from pieces, by where those start. A part within one piece is not copied.
-    fn assemble(&self, meta: Meta, wanted: Vec<Range<u64>>, pieces: &BTreeMap<u64, Bytes>) -> Result<Ranges> {
-        let parts: Option<Vec<Part>> = wanted
-            .into_iter()
-            .map(|range| {
-                let bytes = join(&range, pieces)?;
-                Some(Part { range, bytes })
-            })
-            .collect();
-        match parts {
-            Some(parts) => Ok(Ranges { meta, parts }),
-            None => Err(self.incomplete(Operation::GetRanges, &meta.key)),
-        }
-    }
 }
 
 /// How fetching blocks ended.
@@ -314,23 +305,4 @@ enum Fetching {
     Done(Outcome),
     Changed,
     Missing,
-}
-
-fn join(range: &Range<u64>, pieces: &BTreeMap<u64, Bytes>) -> Option<Bytes> {
-    if range.is_empty() {
-        return Some(Bytes::new());
-    }
-    let mut at = range.start;
-    let mut joined = BytesMut::new();
-    while at < range.end {
-        let (start, bytes) = pieces.range(..=at).next_back()?;
-        let end = range.end.min(start + bytes.len() as u64);
-        let piece = cut(bytes, *start, &(at..end)).filter(|piece| !piece.is_empty())?;
-        if (at..end) == *range {
-            return Some(piece);
-        }
-        joined.extend_from_slice(&piece);
-        at = end;
-    }
-    Some(joined.freeze())
 }

@@ -216,7 +216,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             },
         };
         self.counters.source_bytes.add(fetched.bytes());
-        Ok(fetched)
+        if fetched.is_sound() { Ok(fetched) } else { Err(self.incomplete(Operation::Get, key)) }
     }
 
     /// The bytes of `range` of the value from a resident whose extent holds them; `None` if they could not be had.
@@ -243,8 +243,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 None
             }
             BlobRead::Damaged => {
-                self.counters.corrupt.add(1);
-                self.drop_resident(id, entry, Reason::Corrupt).await;
+                // One that was replaced while it was read may look damaged, and is not.
+                let damaged = self.drop_resident(id, entry, Reason::Corrupt).await;
+                self.counters.corrupt.add(u64::from(damaged));
                 None
             }
         }
@@ -290,13 +291,15 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         BlobRead::Sound(Box::new(header), read, body)
     }
 
-    /// Drops a resident whose bytes are not what they should be, unless another one took its place.
-    async fn drop_resident(self: &Arc<Self>, id: &BlobId, entry: &Arc<Entry>, reason: Reason) {
+    /// Drops a resident whose bytes are not what they should be, unless another one took its place. Whether it was dropped.
+    async fn drop_resident(self: &Arc<Self>, id: &BlobId, entry: &Arc<Entry>, reason: Reason) -> bool {
         let gone = {
             let mut catalog = self.catalog.lock();
             if catalog.is_resident(id, entry) { catalog.leave(id, reason) } else { None }
         };
+        let dropped = gone.is_some();
         self.remove_behind(gone.into_iter().collect()).await;
+        dropped
     }
 
     /// What the conditions of the options say to a value that is there: an answer without bytes, an error, or nothing.

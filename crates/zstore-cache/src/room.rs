@@ -145,16 +145,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         deleted.is_ok()
     }
 
-    /// Tries again to remove some of what could not be removed, if that is due. Not for a caller who holds a gate: it may be the
-    /// gate of what is to be removed.
-    pub(crate) async fn retry_removals(&self) {
-        let now = self.clock.now();
-        if now.as_millis() >= self.retry_removals_at.load(Ordering::Relaxed) {
-            self.remove_stranded(RETRIES_MAX).await;
-        }
-    }
-
-    /// Tries again to remove so many of what could not be removed, unless the tier is left alone.
+    /// Tries again to remove so many of what could not be removed, unless the tier is left alone. Not for a caller who holds a gate: it
+    /// may be the gate of what is to be removed.
     pub(crate) async fn remove_stranded(&self, most: usize) {
         if self.tier.is_down() {
             return;
@@ -172,6 +164,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.retry_removals_at.store(next.as_millis(), Ordering::Relaxed);
             self.remove(stranded).await;
         }
+    }
+
+    /// Tries again, behind the caller's back, to remove some of what could not be removed, if that is due.
+    pub(crate) async fn retry_removals(self: &Arc<Self>)
+    where
+        S: 'static,
+        T: 'static,
+    {
+        if self.clock.now().as_millis() < self.retry_removals_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let inner = Arc::clone(self);
+        self.landings.carry(async move { inner.remove_stranded(RETRIES_MAX).await }).await;
     }
 
     /// Removes blobs behind the caller's back.

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use zstore_core::{
-    BoxStream, ByteRange, Capabilities, DirListing, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix, Ranges,
-    ReadStore, Result, SetMode, Store, Version,
+    BoxStream, ByteRange, Capabilities, DirListing, Error, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix,
+    Ranges, ReadStore, Result, SetMode, Store, Version,
 };
 use zstore_policy::Reason;
 
@@ -130,6 +130,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
         self.invalidate_as(prefix.clone(), Reason::Invalidated).await
     }
 
+    /// The error with the store and the key, if it does not name them yet.
+    fn named(&self, error: Error, key: &impl fmt::Display) -> Error {
+        if error.store().is_some() { error } else { error.with_store(self).with_key(key) }
+    }
+
     async fn invalidate_as(&self, prefix: Prefix, reason: Reason) -> Result<()> {
         let inner = Arc::clone(&self.0);
         carry_through(Operation::DeletePrefix, async move {
@@ -200,14 +205,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> ReadStore for
 #[async_trait]
 impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Store for CacheStore<S, T> {
     async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<Version> {
-        carry_through(Operation::Set, Arc::clone(&self.0).set(key.clone(), value, mode)).await
+        let set = Arc::clone(&self.0).set(key.clone(), value, mode);
+        carry_through(Operation::Set, set).await.map_err(|error| self.named(error, key))
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        carry_through(Operation::Delete, Arc::clone(&self.0).delete(key.clone())).await
+        let delete = Arc::clone(&self.0).delete(key.clone());
+        carry_through(Operation::Delete, delete).await.map_err(|error| self.named(error, key))
     }
 
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
-        carry_through(Operation::DeletePrefix, Arc::clone(&self.0).delete_prefix(prefix.clone())).await
+        let delete = Arc::clone(&self.0).delete_prefix(prefix.clone());
+        carry_through(Operation::DeletePrefix, delete).await.map_err(|error| self.named(error, prefix))
     }
 }

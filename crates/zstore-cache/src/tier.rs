@@ -1,14 +1,17 @@
 //! The tier, guarded: nothing that goes wrong in it may fail or hold up a caller whom the source can serve.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, poll};
+use tokio::runtime::Handle;
 use zstore_core::{
     BoxStream, ByteRange, Clock, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix, Ranges,
     Result, SetMode, Store,
@@ -94,10 +97,21 @@ impl<T: Store + ?Sized> Tier<T> {
 
     /// Runs one operation, unless the tier is left alone. A fault in it is counted, and logged once for each kind.
     async fn guard<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
-        if self.is_down() {
-            return Err(self.silent(operation));
+        let until = self.down_until.load(Ordering::Relaxed);
+        if until != 0 {
+            let now = self.clock.now();
+            let rests = now.as_millis() < until;
+            // One caller tries whether the tier is back; the others wait for its word.
+            let next = now.saturating_add(REST).as_millis();
+            if rests || self.down_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+                return Err(self.silent(operation));
+            }
         }
-        self.watch(operation, call).await
+        let result = self.watch(operation, call).await;
+        if until != 0 && !result.as_ref().is_err_and(Error::is_retryable) {
+            self.down_until.store(0, Ordering::Relaxed);
+        }
+        result
     }
 
     async fn watch<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
@@ -132,9 +146,14 @@ impl<T: Store + ?Sized> Tier<T> {
     }
 }
 
-/// The answer, or `None` if it did not come in time. Without a runtime there is no timer, and nothing that could hang on one.
+/// The answer, or `None` if it did not come in time. What is answered at once needs no timer. Without a runtime there is none, and
+/// nothing that could hang on one.
 async fn within<V>(timeout: Duration, call: impl Future<Output = V>) -> Option<V> {
-    if tokio::runtime::Handle::try_current().is_err() {
+    let mut call = pin!(call);
+    if let Poll::Ready(answer) = poll!(call.as_mut()) {
+        return Some(answer);
+    }
+    if Handle::try_current().is_err() {
         return Some(call.await);
     }
     tokio::time::timeout(timeout, call).await.ok()

@@ -2,10 +2,7 @@
 //!
 //! A write that has begun is carried through, even if its caller stops waiting: a write given up half way could land later than the next one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use tokio::runtime::Handle;
 use zstore_core::{
@@ -37,7 +34,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// What may wait for gates is done before the first one is taken.
-    async fn prepare(&self) {
+    async fn prepare(self: &Arc<Self>) {
         self.is_open().await;
         self.retry_removals().await;
     }
@@ -56,19 +53,27 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
         self.remove_gated(gone).await;
-        let silent = AtomicBool::new(false);
         for part in leaving {
-            // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
-            self.delete_blob(&BlobId { key: key.clone(), part }, &silent).await;
-            if silent.load(Ordering::Relaxed) {
+            if self.tier.is_down() {
                 break;
             }
+            // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
+            self.delete_blob(&BlobId { key: key.clone(), part }, &AtomicBool::new(false)).await;
         }
     }
 
+    /// Removes every blob of the keys below a prefix: what is resident at once, what is leaving or on its way after it.
     async fn drop_below(&self, prefix: &Prefix, reason: Reason) {
-        let gone = self.catalog.lock().leave_where(reason, |key| prefix.holds(key));
+        let (gone, others) = self.catalog.lock().leave_below(prefix, reason);
         self.remove(gone).await;
+        for key in others {
+            if self.tier.is_down() {
+                break;
+            }
+            // Through the gate: whoever writes a blob of the key now is doomed, and removes it before the gate opens.
+            let _gate = self.gates.enter(&key).await;
+            self.drop_key(&key, reason).await;
+        }
     }
 }
 
@@ -114,8 +119,12 @@ pub(crate) async fn carry_through<V: Send + 'static>(
         Ok(runtime) => match runtime.spawn(write).await {
             Ok(result) => result,
             Err(error) => {
-                let lost = Error::new(ErrorKind::Unavailable, operation).with_source(error);
-                Err(lost.with_detail("the write was stopped with its runtime; it may have been done or not"))
+                let (kind, detail) = if error.is_panic() {
+                    (ErrorKind::Io, "the source gave up with a panic; the write may have been done or not")
+                } else {
+                    (ErrorKind::Unavailable, "the write was stopped with its runtime; it may have been done or not")
+                };
+                Err(Error::new(kind, operation).with_detail(detail).with_source(error))
             }
         },
     }

@@ -43,10 +43,10 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = cache_size)]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = cache_size, allow_hyphen_values = true)]
     pub(crate) max_size: u64,
     /// Milliseconds each request to a directory takes, as over a network [default: 30]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = milliseconds, allow_hyphen_values = true)]
     pub(crate) latency_ms: Option<u32>,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -58,6 +58,11 @@ fn cache_size(text: &str) -> Result<u64, String> {
         0 => Err("a cache of no bytes keeps nothing; give it some, such as 512MiB".to_owned()),
         bytes => Ok(bytes),
     }
+}
+
+fn milliseconds(text: &str) -> Result<u32, String> {
+    let most = u32::MAX;
+    text.parse().map_err(|_| format!("write a number of milliseconds from 0 to {most}, such as 30"))
 }
 
 /// What a command line asks for.
@@ -128,6 +133,8 @@ mod tests {
             (&["zstore", "dmeo"][..], "dmeo"),
             (&["zstore", "demo", "--cashe", "x"], "--cashe"),
             (&["zstore", "demo", "--max-size", "12 parsecs"], "12 parsecs"),
+            (&["zstore", "demo", "--max-size", "-5"], "\"-5\" is not a size; write 512MiB"),
+            (&["zstore", "demo", "--latency-ms", "banana"], "write a number of milliseconds"),
             (&["zstore", "demo", "--latency-ms", "-3"], "-3"),
             (&["zstore", "demo", "a", "b"], "b"),
         ] {

@@ -6,6 +6,7 @@
 //! - `demo`: the one command, which shows on data what a cache saves;
 //! - `problem`: what the user is told when something cannot be done: one line, and a hint;
 //! - `fault`: what the user is told of a panic;
+//! - `signals`: ends that somebody else sets;
 //! - `progress`, `size`, `output`: a bar, sizes as people write them, and standard output that may go away.
 #![allow(clippy::print_stderr, reason = "a command line prints")]
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ mod fault;
 mod output;
 mod problem;
 mod progress;
+mod signals;
 mod size;
 
 use std::process::ExitCode;
@@ -23,10 +25,8 @@ use std::process::ExitCode;
 use crate::{
     args::{Asked, Command},
     problem::Problem,
+    signals::Signals,
 };
-
-/// What shells expect of a program that ctrl-C ended: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     fault::tame_panics();
@@ -43,22 +43,23 @@ fn main() -> ExitCode {
 
 /// Runs a command until it or the user ends it.
 fn run(command: Command) -> Result<ExitCode, Problem> {
-    // Deleted last: when the runtime is gone, nothing writes into it any more.
-    let scratch = tempfile::Builder::new().prefix("zstore-").tempdir().map_err(|error| {
+    // Made when signals are caught, and deleted last: when the runtime is gone, nothing writes into it any more.
+    let scratch;
+    let cannot_start = |error| {
+        Problem::new(format!("cannot start: {error}"), "the system refuses threads; close some programs and try again")
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(cannot_start)?;
+    let signals = runtime.block_on(async { Signals::catch() }).map_err(cannot_start)?;
+    scratch = tempfile::Builder::new().prefix("zstore-").tempdir().map_err(|error| {
         Problem::new(
             format!("cannot make a temporary directory: {error}"),
             "make room in the directory for temporary files, or set TMPDIR to another one",
         )
     })?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| {
-        Problem::new(format!("cannot start: {error}"), "the system refuses threads; close some programs and try again")
-    })?;
     runtime.block_on(async {
         let Command::Demo(options) = command;
         tokio::select! {
-            // In this order: the signal is listened for before there is anything to clear up.
-            biased;
-            Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+            exit_code = signals.ended() => Ok(exit_code),
             outcome = demo::run(options, scratch.path()) => outcome.map(|()| ExitCode::SUCCESS),
         }
     })

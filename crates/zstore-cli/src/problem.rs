@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, fmt};
 
 use zstore_core::{Error, ErrorKind};
+use zstore_zarrs::store_error;
 
 /// A failure in the words of a user: one line that says what happened, and a hint that says what to do.
 #[derive(Debug)]
@@ -37,20 +38,40 @@ impl From<Error> for Problem {
     /// The store's own line, which is made for people where its sources are not, and what one can do about an error of its
     /// kind. Only where the store knows no more than that something failed, its sources have to say it.
     fn from(error: Error) -> Self {
-        let hint = match error.kind() {
-            ErrorKind::Unavailable | ErrorKind::TimedOut => "check the address and the network, and try again",
-            ErrorKind::PermissionDenied => {
-                "see whether you may read it: permissions of files, or credentials of servers"
-            }
-            ErrorKind::InvalidArgument | ErrorKind::InvalidKey | ErrorKind::Unsupported => {
-                "name a directory, or a URL such as https://example.org/data.zarr"
-            }
-            ErrorKind::Corrupt => "restore the data from elsewhere",
-            ErrorKind::Full => "make room on the disk",
-            _ => "look at what is there, put it right and try again",
-        };
-        let message = if error.kind() == ErrorKind::Io { chain(&error) } else { error.to_string() };
-        Self::new(message, hint)
+        let message = if error.kind() == ErrorKind::Io { chain(&error) } else { line(&error) };
+        Self::new(message, hint(error.kind()))
+    }
+}
+
+/// What one can do about an error of a store.
+pub(crate) const fn hint(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Unavailable | ErrorKind::TimedOut => "check the address and the network, and try again",
+        ErrorKind::PermissionDenied => "see whether you may read it: permissions of files, or credentials of servers",
+        ErrorKind::InvalidArgument | ErrorKind::InvalidKey | ErrorKind::Unsupported => {
+            "name a directory, or a URL such as https://example.org/data.zarr"
+        }
+        ErrorKind::Corrupt => "restore the data from elsewhere",
+        ErrorKind::Full => "make room on the disk",
+        _ => "look at what is there, put it right and try again",
+    }
+}
+
+/// The path or URL of a store that shows itself as a kind with it in brackets.
+pub(crate) fn place(store: &str) -> &str {
+    let inner = store.strip_suffix(')').and_then(|text| text.split_once('('));
+    match inner {
+        Some((kind, place)) if kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) => place,
+        _ => store,
+    }
+}
+
+/// One error's own line, its store named by its place.
+fn line(error: &(dyn StdError + 'static)) -> String {
+    let text = error.to_string();
+    match store_error(error).and_then(Error::store) {
+        Some(store) => text.replace(store, place(store)),
+        None => text,
     }
 }
 
@@ -62,10 +83,10 @@ impl fmt::Display for Problem {
 
 /// An error and its sources, outermost first, without what an outer one already says.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
+    let mut text = line(error);
     let mut below = error.source();
     while let Some(error) = below {
-        let message = error.to_string();
+        let message = line(error);
         if !text.contains(&message) {
             text.push_str(": ");
             text.push_str(&message);
@@ -94,6 +115,21 @@ mod tests {
         let problem = Problem::new("a\n  b", "c\r\nd\t");
         assert_eq!(problem.to_string(), "error: a b\nhint: c d");
         assert_eq!((problem.exit_code(), Problem::of_usage("", "").exit_code()), (1, 2));
+    }
+
+    #[test]
+    fn a_store_is_named_by_its_place() {
+        for (store, shown) in [
+            ("LocalStore(/data (1))", "/data (1)"),
+            ("Remote(https://example.org/a(b)/)", "https://example.org/a(b)/"),
+            ("/data(1)", "/data(1)"),
+            ("MemoryStore", "MemoryStore"),
+        ] {
+            assert_eq!(place(store), shown);
+        }
+        let error = Error::new(ErrorKind::Full, Operation::Set).with_store("LocalStore(/data)").with_key("k");
+        let text = Problem::from(error).to_string();
+        assert!(text.starts_with("error: set \"k\" in /data: no room"), "{text}");
     }
 
     #[test]

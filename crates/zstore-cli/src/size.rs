@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes and counts as people write them.
 
 use bytesize::ByteSize;
 
@@ -24,6 +24,12 @@ pub(crate) fn show(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
+/// So many of what the noun names: `1 array`, `2 arrays`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +49,11 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "chunk")), ["0 chunks", "1 chunk", "2 chunks"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The HTTP client below: TLS, time-outs, and refusals that keep their status.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use object_store::{
     ClientOptions,
@@ -14,17 +16,28 @@ use crate::fault::Refusal;
 
 /// Makes clients that keep the status of a refusal as a [`Refusal`] in the chain of the error. `object_store` keeps most of them as
 /// text only, and one must not have to read prose to tell an unsatisfiable range from a server on fire.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    /// Whether values live in buckets, so that a 404 may speak of the bucket.
-    pub(crate) has_buckets: bool,
+    /// What values live in, if it is a bucket: then a 404 may speak of it, and credentials may be asked for.
+    pub(crate) bucket: Option<Arc<Bucket>>,
+}
+
+/// What errors say of a bucket or container.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    /// Its URL without the path.
+    pub(crate) name: String,
+    /// How to give credentials for it, or do without.
+    pub(crate) advice: &'static str,
+    /// Whether, where the machine's credentials are forbidden, they are asked for in another way.
+    pub(crate) asks_twice: bool,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         install_tls();
         let client = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Frank { client, has_buckets: self.has_buckets }))
+        Ok(HttpClient::new(Frank { client, bucket: self.bucket.clone() }))
     }
 }
 
@@ -38,7 +51,7 @@ fn install_tls() {
 #[derive(Debug)]
 struct Frank {
     client: HttpClient,
-    has_buckets: bool,
+    bucket: Option<Arc<Bucket>>,
 }
 
 #[async_trait]
@@ -49,6 +62,9 @@ impl HttpService for Frank {
             return Err(HttpError::new(HttpErrorKind::Unknown, Refusal::NoRuntime));
         }
         let is_head = request.method() == Method::HEAD;
+        if let Some(bucket) = self.bucket.as_ref().filter(|_| asks_for_credentials(&request)) {
+            return find_credentials(bucket, self.client.execute(request).await);
+        }
         let mut response = self.client.execute(request).await?;
         let status = response.status();
         match status {
@@ -64,9 +80,39 @@ impl HttpService for Frank {
                 *response.status_mut() = StatusCode::NOT_FOUND;
                 Ok(response)
             }
-            StatusCode::NOT_FOUND if self.has_buckets && !is_head => tell_bucket_from_value(response).await,
+            StatusCode::NOT_FOUND if self.bucket.is_some() && !is_head => tell_bucket_from_value(response).await,
             _ => Ok(response),
         }
+    }
+}
+
+/// Whether a request is one for the credentials of the machine. Without any given, `object_store` asks the service that machines of a cloud have for
+/// it, on whatever machine it runs. Wherever that service is, each cloud has a header that only it understands.
+fn asks_for_credentials(request: &HttpRequest) -> bool {
+    const HEADERS: [&str; 4] =
+        ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
+    HEADERS.iter().any(|header| request.headers().contains_key(*header))
+}
+
+/// Hands credentials on. If there are none to be had, neither the service nor its answer is what a caller can do anything about.
+fn find_credentials(bucket: &Bucket, answer: Result<HttpResponse, HttpError>) -> Result<HttpResponse, HttpError> {
+    let Bucket { name, advice, asks_twice } = bucket;
+    let why = || format!("no credentials for {name}: {advice}");
+    match answer {
+        // Nobody is there, and will not be the next time.
+        Err(source) => {
+            Err(HttpError::new(HttpErrorKind::Decode, Refusal::NoCredentials { why: why(), source: Some(source) }))
+        }
+        Ok(response) => match response.status() {
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(HttpError::new(HttpErrorKind::Request, Refusal::NoCredentials { why: why(), source: None }))
+            }
+            StatusCode::FORBIDDEN if *asks_twice => Ok(response),
+            status if status.is_client_error() => {
+                Err(HttpError::new(HttpErrorKind::Decode, Refusal::NoCredentials { why: why(), source: None }))
+            }
+            _ => Ok(response),
+        },
     }
 }
 

@@ -12,7 +12,10 @@ mod s3;
 use url::Url;
 use zstore_core::{Error, ErrorKind, Operation, Result};
 
-use crate::{builder::RemoteBuilder, place::Place};
+use crate::{
+    builder::RemoteBuilder,
+    place::{Place, refuse},
+};
 
 /// Opens the URL of a bucket or container.
 #[cfg_attr(
@@ -20,6 +23,10 @@ use crate::{builder::RemoteBuilder, place::Place};
     expect(unused_variables, reason = "without a cloud there is nothing to set")
 )]
 pub(crate) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+    if url.host_str().unwrap_or_default().is_empty() {
+        let scheme = url.scheme();
+        return Err(refuse(format!("{scheme}:// names no bucket; write {scheme}://BUCKET/PREFIX")));
+    }
     match url.scheme() {
         #[cfg(feature = "aws")]
         "s3" | "s3a" => s3::open(settings, url),

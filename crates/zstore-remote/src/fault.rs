@@ -28,10 +28,14 @@ pub(crate) enum Fault {
     NotSupported { why: String },
     /// Credentials are missing or do not suffice.
     Forbidden { why: String },
+    /// There are no credentials, neither given nor on this machine.
+    NoCredentials { why: String },
     /// No connection can be made.
     Unreachable { why: String },
     /// A connection can be made, but not to whom it should be.
     Untrusted { why: String },
+    /// The server speaks HTTP without TLS.
+    NotTls,
     /// The connection broke.
     Broken { why: String },
     /// No answer came in time.
@@ -58,11 +62,11 @@ impl Fault {
     /// What a caller can do about it.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Missing | Self::NoBucket => ErrorKind::InvalidArgument,
+            Self::Missing | Self::NoBucket | Self::NotTls => ErrorKind::InvalidArgument,
             Self::Changed | Self::Exists | Self::NotModified => ErrorKind::PreconditionFailed,
             Self::NoRange(_) => ErrorKind::InvalidRange,
             Self::NotSupported { .. } | Self::NoRuntime => ErrorKind::Unsupported,
-            Self::Forbidden { .. } => ErrorKind::PermissionDenied,
+            Self::Forbidden { .. } | Self::NoCredentials { .. } => ErrorKind::PermissionDenied,
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Restless => ErrorKind::Unavailable,
             Self::Silent => ErrorKind::TimedOut,
             Self::Status(status) => match status.as_u16() {
@@ -88,11 +92,14 @@ impl Fault {
             Self::Exists => "there is such a value already".to_owned(),
             Self::NoRange(past_end) => past_end.to_string(),
             Self::Amiss { why } => format!("{host} answered amiss: {why}"),
-            Self::NotSupported { why } | Self::BadName { why } | Self::Disk { why, .. } | Self::Other { why } => {
-                why.clone()
-            }
+            Self::NotSupported { why }
+            | Self::BadName { why }
+            | Self::Disk { why, .. }
+            | Self::NoCredentials { why }
+            | Self::Other { why } => why.clone(),
             Self::Forbidden { why } => format!("{host} refuses access: {why}"),
             Self::Unreachable { why } => format!("cannot reach {host}: {why}"),
+            Self::NotTls => format!("{host} does not speak https; try http://"),
             Self::Untrusted { why } => format!("cannot trust {host}: {why}"),
             Self::Broken { why } => format!("the connection to {host} broke: {why}"),
             Self::Silent => format!("no answer from {host} in time"),
@@ -172,7 +179,7 @@ fn classify_below(error: &object_store::Error) -> Fault {
             return refusal.fault();
         }
         if let Some(tls) = below.downcast_ref::<rustls::Error>() {
-            return Fault::Untrusted { why: one_line(&tls.to_string()) };
+            return tls_fault(tls);
         }
         if let Some(http) = below.downcast_ref::<HttpError>() {
             transport = Some(http.kind());
@@ -191,10 +198,34 @@ fn classify_below(error: &object_store::Error) -> Fault {
     }
 }
 
+/// What is wrong with a server that TLS cannot be spoken with.
+fn tls_fault(error: &rustls::Error) -> Fault {
+    use rustls::InvalidMessage::{InvalidContentType, MessageTooLarge, UnknownProtocolVersion};
+    match error {
+        // An answer in the clear, read as a record: one of its first five bytes is out of place.
+        rustls::Error::InvalidMessage(InvalidContentType | MessageTooLarge | UnknownProtocolVersion) => Fault::NotTls,
+        _ => Fault::Untrusted { why: one_line(&error.to_string()) },
+    }
+}
+
 /// The last reason in the chain of `error`, which says most in least words and holds no URL.
 fn why(error: &(dyn StdError + 'static)) -> String {
     let last = chain(error).last().unwrap_or(error);
-    one_line(&last.to_string())
+    reason(&last.to_string())
+}
+
+/// A reason without what `object_store` says before it, and of a server's XML or HTML only the message, if there is one.
+fn reason(text: &str) -> String {
+    let answer = text.strip_prefix("Server returned non-2xx status code: ");
+    let Some((status, body)) = answer.and_then(|answer| answer.split_once(": ")) else {
+        return one_line(text);
+    };
+    let message = body.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
+    match message.map_or(body.trim(), |(message, _)| message.trim()) {
+        "" => one_line(status),
+        markup if markup.starts_with('<') => one_line(status),
+        message => one_line(&format!("{status}: {message}")),
+    }
 }
 
 fn one_line(text: &str) -> String {
@@ -214,7 +245,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 }
 
 /// What the HTTP client refuses to hand on as a response, so that its meaning is not lost on the way up.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// The range is not one of the value's.
     #[error("the server answered 416 Range Not Satisfiable")]
@@ -228,6 +259,9 @@ pub(crate) enum Refusal {
     /// The bucket or container does not exist.
     #[error("the server knows no such bucket or container")]
     NoBucket,
+    /// The machine has no credentials to give.
+    #[error("{why}")]
+    NoCredentials { why: String, source: Option<HttpError> },
     /// There is no tokio runtime.
     #[error("there is no tokio runtime")]
     NoRuntime,
@@ -240,6 +274,7 @@ impl Refusal {
             Self::Method => Fault::Status(StatusCode::METHOD_NOT_ALLOWED),
             Self::Status(status) => Fault::Status(*status),
             Self::NoBucket => Fault::NoBucket,
+            Self::NoCredentials { why, .. } => Fault::NoCredentials { why: why.clone() },
             Self::NoRuntime => Fault::NoRuntime,
         }
     }
@@ -296,6 +331,19 @@ mod tests {
     fn a_long_text_becomes_one_short_line() {
         assert_eq!(one_line("first\nsecond"), "first");
         assert_eq!(one_line(&"ü".repeat(500)).chars().count(), WHY_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn of_a_refusal_the_status_and_the_message_are_told() {
+        for (body, told) in [
+            ("", "403 Forbidden"),
+            ("<html>No</html>", "403 Forbidden"),
+            ("<?xml?><Error><Code>X</Code><Message>The key is\nold</Message></Error>", "403 Forbidden: The key is"),
+            ("not today", "403 Forbidden: not today"),
+        ] {
+            assert_eq!(reason(&format!("Server returned non-2xx status code: 403 Forbidden: {body}")), told);
+        }
+        assert_eq!(reason("Connection refused"), "Connection refused");
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
             .with_url(url.as_str())
             .with_retry(settings.retry())
             .with_client_options(client)
-            .with_http_connector(Connector { has_buckets: false });
+            .with_http_connector(Connector { bucket: None });
         let known = settings.known_options("http", |key| key.parse().ok())?;
         let builder = known.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
         builder.build().map_err(|error| cannot_open(&name, error))

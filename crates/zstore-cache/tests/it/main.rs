@@ -4,6 +4,7 @@
 mod absence; // cached absence
 mod age; // max_age, on a manual clock
 mod arguments; // bad settings are refused when the cache is built
+mod attacks; // what was found by attacking it
 mod budget; // C2
 mod fail_open; // C3
 mod flights; // C4

@@ -3,18 +3,19 @@
 use serde_json::Value;
 use zstore_core::{Error, Prefix, ReadStore, ReadStoreExt};
 
+use super::reading::{Failed, Outcome};
 use crate::problem::Problem;
 
 /// Children of a directory looked at for a hint: enough for a directory of data sets, nothing against a request each.
 const CHILDREN_LOOKED_AT_MAX: usize = 32;
 
 /// An array, or what says it is one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Found {
     /// The path as Zarr writes it: `/` for an array that is the whole hierarchy.
     pub(super) path: String,
-    /// Why it cannot be one after all.
-    pub(super) broken: Option<String>,
+    /// Why it cannot be read after all.
+    pub(super) broken: Option<Outcome>,
 }
 
 /// What the metadata at a prefix make of it.
@@ -78,16 +79,30 @@ async fn walk(store: &dyn ReadStore) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     let mut to_look_into = vec![Prefix::root()];
     while let Some(group) = to_look_into.pop() {
-        for child in store.list_dir(&group).await?.prefixes {
+        let children = match store.list_dir(&group).await {
+            Ok(children) => children.prefixes,
+            Err(error) if group.as_str().is_empty() || error.is_retryable() => return Err(error),
+            Err(error) => {
+                found.push(Found { path: path(&group), broken: Some(Outcome::Failed(Failed::new(&error))) });
+                continue;
+            }
+        };
+        for child in children {
             // Zarr reserves such names for what is no node.
             if group.strip(child.as_str()).is_some_and(|name| name.starts_with("__")) {
                 continue;
             }
-            match node(store, &child).await? {
-                Node::Array => found.push(whole(&child)),
-                Node::Broken(reason) => found.push(Found { path: path(&child), broken: Some(reason) }),
-                Node::Group(_) | Node::Unknown => to_look_into.push(child),
-            }
+            let broken = match node(store, &child).await {
+                Ok(Node::Array) => None,
+                Ok(Node::Broken(reason)) => Some(Outcome::Unsupported(reason)),
+                Ok(Node::Group(_) | Node::Unknown) => {
+                    to_look_into.push(child);
+                    continue;
+                }
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) => Some(Outcome::Failed(Failed::new(&error))),
+            };
+            found.push(Found { path: path(&child), broken });
         }
     }
     Ok(found)

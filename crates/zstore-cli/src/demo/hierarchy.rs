@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use tokio::task::JoinSet;
 use zarrs::{
-    array::{Array, ArrayBuilder, Element, codec::ZstdCodec, data_type},
+    array::{Array, ArrayBuilder, CodecOptions, Element, codec::ZstdCodec, data_type},
     group::GroupBuilder,
 };
 use zstore_core::Result as StoreResult;
@@ -27,6 +27,9 @@ const ABSENT_EVERY: u64 = 8;
 
 /// zstd's own default: the sample is to be as small as people's data, not as small as can be.
 const COMPRESSION_LEVEL: i32 = 3;
+
+/// By which name caches on disk know the sample: it is the same at each writing by one release, wherever it is written.
+pub(super) const NAMESPACE: &str = concat!("Sample(zstore ", env!("CARGO_PKG_VERSION"), ")");
 
 type Storage = ZarrsStore<LocalStore>;
 
@@ -89,7 +92,8 @@ where
         let (array, indices) = (Arc::clone(&array), indices.to_vec());
         running.spawn(async move {
             let elements = fill(&indices, chunk, element);
-            array.async_store_chunk(&indices, elements).await
+            // One chunk of a shard after the other, so that their order in it is the same at each writing.
+            array.async_store_chunk_opt(&indices, elements, &CodecOptions::default().with_concurrent_target(1)).await
         });
     }
     while !running.is_empty() {
@@ -156,6 +160,33 @@ mod tests {
     fn elements_lie_in_their_places() {
         let elements = fill(&[1, 2], [2, 3], |[y, x]| (y, x));
         assert_eq!(elements, [(2, 6), (2, 7), (2, 8), (3, 6), (3, 7), (3, 8)]);
+    }
+
+    #[tokio::test]
+    async fn every_byte_is_the_same_at_each_writing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut written = Vec::new();
+        for name in ["once", "again"] {
+            let directory = scratch.path().join(name);
+            write(&directory, &Progress::open_ended("test")).await.unwrap();
+            written.push(files(&directory, &directory));
+        }
+        // The metadata of a group and of two arrays, and seven of eight chunks of 192 and shards of 16.
+        assert_eq!(written[0].len(), 3 + 168 + 14);
+        assert!(written[0] == written[1], "the bytes differ");
+    }
+
+    fn files(root: &Path, directory: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| {
+                if path.is_dir() {
+                    return files(root, &path);
+                }
+                let bytes = std::fs::read(&path).unwrap();
+                [(path.strip_prefix(root).unwrap().to_owned(), bytes)].into()
+            })
+            .collect()
     }
 
     #[test]

@@ -31,7 +31,13 @@ use self::{
     source::Source,
     verdict::{Status, Truth},
 };
-use crate::{args::DemoOptions, output, problem::Problem, progress::Progress};
+use crate::{
+    args::DemoOptions,
+    output,
+    problem::Problem,
+    progress::Progress,
+    size::{counted, show},
+};
 
 /// Shows what a cache saves, and checks that it is truthful. What it needs for the while it keeps in the directory `scratch`.
 ///
@@ -39,6 +45,7 @@ use crate::{args::DemoOptions, output, problem::Problem, progress::Progress};
 /// If the data or the cache directory cannot be used, or if anything read through the cache is not what the source holds.
 pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Problem> {
     let latency = options.latency_ms.map(|ms| Duration::from_millis(ms.into()));
+    passes::refuse_small(options.max_size, scratch).await?;
     let source = match &options.source {
         Some(name) => {
             if let Some(cache) = &options.cache {
@@ -49,7 +56,7 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
         None => {
             let sample = scratch.join("sample.zarr");
             hierarchy::write(&sample, &Progress::open_ended("writing the sample")).await?;
-            Source::of_directory(&sample, "a sample".to_owned(), latency).await?
+            Source::of_directory(&sample, "a sample".to_owned(), latency).await?.known_as(hierarchy::NAMESPACE)
         }
     };
     let found = discover::arrays(&*source.direct, &source.to_string()).await?;
@@ -60,41 +67,66 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
     };
     let mut passes = Passes::new(&setup, &source).await?;
 
-    let truths = read_truth(&source, found).await?;
+    let truths = read_truth(&source, found).await;
     let reading = passes.run(&truths).await?;
     let verdicts = verdict::judge(&truths, &reading.outcomes);
-    let report = Report::new(reading.passes, verdicts);
+    let read = Read::of(&truths);
+    let report = Report::new(reading.passes, verdicts, read.chunks);
 
-    let text = if options.json { report.json()? } else { introduce(&source, &truths) + &report.table() };
+    let text = match (options.json, read.arrays) {
+        (true, _) => report.json()?,
+        // The problem at the end tells the reason of one.
+        (false, 0) if truths.len() == 1 => String::new(),
+        (false, 0) => report.of_arrays(),
+        (false, _) => format!("{source}: {}\n\n{}", read.line(truths.len()), report.table()),
+    };
     output::print(&text)?;
     for note in &reading.notes {
         eprintln!("note: {note}");
     }
-    refuse_difference(&report, &setup)
+    refuse_difference(&report, &setup)?;
+    refuse_unread(&report, &read)
 }
 
 /// Reads every array without the cache.
-async fn read_truth(source: &Source, found: Vec<discover::Found>) -> Result<Vec<Truth>, Problem> {
+async fn read_truth(source: &Source, found: Vec<discover::Found>) -> Vec<Truth> {
     let progress = Progress::open_ended("reading without the cache");
     let storage: Storage = Arc::new(ZarrsStore::new(Arc::clone(&source.direct)));
     let whole = found.iter().filter(|found| found.broken.is_none()).map(|found| found.path.as_str());
-    let outcomes = reading::read_all(&storage, whole, &progress).await?;
-    Ok(Truth::gather(found, outcomes))
+    let outcomes = reading::read_all(&storage, whole, &progress).await;
+    Truth::gather(found, outcomes)
 }
 
-/// What was read, in a line.
-fn introduce(source: &Source, truths: &[Truth]) -> String {
-    let (mut arrays, mut chunks, mut absent, mut bytes) = (0, 0, 0, 0);
-    for truth in truths {
-        if let Outcome::Read(reading) = &truth.outcome {
-            arrays += 1;
-            chunks += reading.chunks;
-            absent += reading.chunks_absent;
-            bytes += reading.decoded_bytes;
+/// What was read without the cache, counted.
+#[derive(Default)]
+struct Read {
+    arrays: usize,
+    chunks: u64,
+    absent: u64,
+    decoded_bytes: u64,
+}
+
+impl Read {
+    fn of(truths: &[Truth]) -> Self {
+        let mut read = Self::default();
+        for truth in truths {
+            if let Outcome::Read(reading) = &truth.outcome {
+                read.arrays += 1;
+                read.chunks += reading.chunks;
+                read.absent += reading.chunks_absent;
+                read.decoded_bytes += reading.decoded_bytes;
+            }
         }
+        read
     }
-    let size = crate::size::show(bytes);
-    format!("{source}: {arrays} arrays, {chunks} chunks ({absent} of them absent), {size} decoded\n\n")
+
+    /// The counts in a line, of so many arrays that were found.
+    fn line(&self, found: usize) -> String {
+        let of_all = if self.arrays < found { format!("{} of ", self.arrays) } else { String::new() };
+        let (arrays, chunks) = (counted(found as u64, "array"), counted(self.chunks, "chunk"));
+        let size = show(self.decoded_bytes);
+        format!("{of_all}{arrays}, {chunks} ({} of them absent), {size} decoded", self.absent)
+    }
 }
 
 /// A demonstration that shows wrong bytes has failed, whatever it saved.
@@ -114,4 +146,21 @@ fn refuse_difference(report: &Report, setup: &Setup) -> Result<(), Problem> {
         format!("what was read through the cache is not what the source holds: {}{more}", first.path),
         hint,
     ))
+}
+
+/// A demonstration that shows nothing has failed, and so has one whose source did.
+fn refuse_unread(report: &Report, read: &Read) -> Result<(), Problem> {
+    const DEFAULT_HINT: &str = "name data in a format and with codecs that zarrs can decode";
+    let failed: Vec<_> = report.arrays.iter().filter(|array| array.hint.is_some()).collect();
+    let first = if read.arrays == 0 { report.arrays.first() } else { None };
+    let Some(first) = failed.first().copied().or(first) else { return Ok(()) };
+    let all = report.arrays.len();
+    let which = match (read.arrays, all) {
+        (0, 1) => "the array cannot be read".to_owned(),
+        (0, _) => format!("none of the {all} arrays can be read"),
+        (_, 1) => "the array cannot be read whole".to_owned(),
+        _ => format!("the source failed, {} of {all} arrays cannot be read", failed.len()),
+    };
+    let reason = first.reason.as_deref().unwrap_or("for no known reason");
+    Err(Problem::new(format!("{which}: {}: {reason}", first.path), first.hint.unwrap_or(DEFAULT_HINT)))
 }

@@ -1,7 +1,7 @@
 //! The cache, and the three readings through it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     problem::{Problem, chain},
     progress::Progress,
-    size,
+    size::{self, counted},
 };
 
 /// Longer than any demonstration. Absent chunks and the metadata that other versions of Zarr would have are asked for at every reading.
@@ -68,14 +68,14 @@ impl<'a> Passes<'a> {
     /// Reads the arrays cold, warm, and warm again from a cache opened anew.
     ///
     /// # Errors
-    /// If the source cannot be reached any more.
+    /// If the cache directory cannot be opened any more.
     pub(super) async fn run(&mut self, truths: &[Truth]) -> Result<Readings, Problem> {
-        let (cold, cold_outcomes) = self.read("cold", truths).await?;
-        let (warm, warm_outcomes) = self.read("warm", truths).await?;
+        let (cold, cold_outcomes) = self.read("cold", truths).await;
+        let (warm, warm_outcomes) = self.read("warm", truths).await;
         let first = self.cache.stats();
         // Nothing of the first cache is left but its directory.
         self.cache = open(self.setup, self.source).await?;
-        let (restart, restart_outcomes) = self.read("restart", truths).await?;
+        let (restart, restart_outcomes) = self.read("restart", truths).await;
         let passes = [cold, warm, restart];
         let notes = self.notes(&passes, [first, self.cache.stats()]);
         let outcomes = [("cold", cold_outcomes), ("warm", warm_outcomes), ("restart", restart_outcomes)];
@@ -83,7 +83,7 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads all arrays once. The time ends with the last byte read; what the cache still writes after that is waited for, not counted.
-    async fn read(&self, name: &'static str, truths: &[Truth]) -> Result<(Pass, Vec<Outcome>), Problem> {
+    async fn read(&self, name: &'static str, truths: &[Truth]) -> (Pass, Vec<Outcome>) {
         let readable: Vec<_> = truths.iter().filter(|truth| truth.is_readable()).collect();
         let chunks =
             readable.iter().map(|truth| if let Outcome::Read(read) = &truth.outcome { read.chunks } else { 0 }).sum();
@@ -92,7 +92,7 @@ impl<'a> Passes<'a> {
         let (stats, sent) = (self.cache.stats(), self.source.sent());
 
         let start = Instant::now();
-        let outcomes = reading::read_all(&storage, readable.iter().map(|truth| truth.path.as_str()), &progress).await?;
+        let outcomes = reading::read_all(&storage, readable.iter().map(|truth| truth.path.as_str()), &progress).await;
         let seconds = start.elapsed().as_secs_f64();
         self.cache.flush().await;
 
@@ -103,7 +103,7 @@ impl<'a> Passes<'a> {
         };
         let hit_ratio = stats.hit_ratio();
         let pass = Pass { name, seconds, source_requests, source_bytes, tier_bytes: stats.tier_bytes, hit_ratio };
-        Ok((pass, outcomes))
+        (pass, outcomes)
     }
 
     /// What keeps the figures from being what one would hope for.
@@ -118,19 +118,41 @@ impl<'a> Passes<'a> {
         }
         for pass in [warm, restart] {
             if pass.source_requests > 0 {
-                notes.push(format!("the {} pass still asked the source {} times", pass.name, pass.source_requests));
+                notes.push(format!(
+                    "the {} pass still asked the source {}",
+                    pass.name,
+                    counted(pass.source_requests, "time")
+                ));
             }
         }
         let (faults, corrupt): (u64, u64) =
             caches.iter().fold((0, 0), |sum, stats| (sum.0 + stats.tier_faults, sum.1 + stats.corrupt));
         if faults > 0 {
-            notes.push(format!("the cache directory failed {faults} times; the source answered instead"));
+            notes.push(format!("the cache directory failed {}; the source answered instead", counted(faults, "time")));
         }
         if corrupt > 0 {
-            notes.push(format!("the cache directory held {corrupt} damaged files; they were fetched anew"));
+            let files = counted(corrupt, "damaged file");
+            notes.push(format!("the cache directory held {files}; what was in them was fetched anew"));
         }
         notes
     }
+}
+
+/// Refuses a size that a cache's own files fill, by asking a cache of nothing in the directory `scratch`.
+///
+/// # Errors
+/// If a cache of so many bytes cannot be, or the directory cannot be written.
+pub(super) async fn refuse_small(size_max: u64, scratch: &Path) -> Result<(), Problem> {
+    let nothing = Arc::new(LocalStore::create(scratch.join("nothing"))?);
+    let probe = CacheStore::builder(Arc::clone(&nothing), nothing).build().await?;
+    let own = probe.info().overhead_size;
+    if size_max > own {
+        return Ok(());
+    }
+    Err(Problem::of_usage(
+        format!("--max-size of {} keeps nothing: the cache's own files take {own}", counted(size_max, "byte")),
+        "give it more, such as 512MiB",
+    ))
 }
 
 async fn open(setup: &Setup, source: &Source) -> Result<Cache, Problem> {

@@ -7,7 +7,7 @@ use zarrs::{
     array::{Array, ArrayBytes, ArrayCreateError, ArrayError, ArraySubset, CodecError},
     storage::{AsyncReadableStorageTraits, StorageError},
 };
-use zstore_core::Error;
+use zstore_core::{Error, ErrorKind};
 use zstore_zarrs::store_error;
 
 use super::digest::{Content, Digest};
@@ -27,8 +27,30 @@ pub(super) type Storage = Arc<dyn AsyncReadableStorageTraits>;
 pub(super) enum Outcome {
     /// Every chunk was fetched.
     Read(Reading),
-    /// It cannot be opened, or a chunk cannot be fetched, for this reason.
-    Unreadable(String),
+    /// It cannot be opened or decoded, for this reason.
+    Unsupported(String),
+    /// The store failed while its metadata or a chunk were read.
+    Failed(Failed),
+}
+
+/// How a store failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) reason: String,
+    /// What the user can do about it.
+    pub(super) hint: &'static str,
+    /// Whether the store did not answer at all.
+    is_unreachable: bool,
+}
+
+impl Failed {
+    pub(super) fn new(error: &Error) -> Self {
+        Self { reason: problem::chain(error), hint: problem::hint(error.kind()), is_unreachable: error.is_retryable() }
+    }
+
+    fn of_store_unknown(error: &StorageError) -> Self {
+        Self { reason: problem::chain(error), hint: problem::hint(ErrorKind::Io), is_unreachable: false }
+    }
 }
 
 /// An array that was read whole.
@@ -47,37 +69,52 @@ pub(super) struct Reading {
 
 /// Reads every array; the outcomes are in the same order.
 ///
-/// # Errors
-/// The store's error if it cannot be reached: then nothing can be said of the arrays, and the rest need not be tried.
+/// When the store cannot be reached, the rest is not tried: each array would wait as long as the first for the same answer.
 pub(super) async fn read_all<'a>(
     storage: &Storage,
     arrays: impl Iterator<Item = &'a str>,
     progress: &Progress,
-) -> Result<Vec<Outcome>, Error> {
+) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
+    let mut unreachable: Option<Failed> = None;
     for path in arrays {
+        if let Some(failed) = &unreachable {
+            outcomes.push(Outcome::Failed(failed.clone()));
+            continue;
+        }
         outcomes.push(match read(storage, path, progress).await {
             Ok(reading) => Outcome::Read(reading),
-            Err(Failure::Unreadable(reason)) => Outcome::Unreadable(reason),
-            Err(Failure::Unreachable(error)) => return Err(error),
+            Err(Failure::Unsupported(reason)) => Outcome::Unsupported(reason),
+            Err(Failure::Store(failed)) => {
+                if failed.is_unreachable {
+                    let reason = format!("not tried after this: {}", failed.reason);
+                    unreachable = Some(Failed { reason, ..failed.clone() });
+                }
+                Outcome::Failed(failed)
+            }
         });
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// Why an array, or a chunk, was not read.
 enum Failure {
     /// It cannot be, as it is.
-    Unreadable(String),
-    /// The store does not answer.
-    Unreachable(Error),
+    Unsupported(String),
+    /// The store failed.
+    Store(Failed),
 }
 
 impl Failure {
     fn of_storage(error: &StorageError) -> Self {
-        match store_error(error) {
-            Some(error) if error.is_retryable() => Self::Unreachable(error.clone()),
-            _ => Self::Unreadable(problem::chain(error)),
+        match (store_error(error), error) {
+            // What was asked for made no sense, as where the index of a shard points past its end: the data's fault.
+            (Some(ours), _) if matches!(ours.kind(), ErrorKind::InvalidRange | ErrorKind::InvalidArgument) => {
+                Self::Unsupported(problem::chain(error))
+            }
+            (Some(ours), _) => Self::Store(Failed::new(ours)),
+            (None, StorageError::IOError(_)) => Self::Store(Failed::of_store_unknown(error)),
+            (None, _) => Self::Unsupported(problem::chain(error)),
         }
     }
 }
@@ -92,7 +129,7 @@ enum Chunk {
 async fn read(storage: &Storage, path: &str, progress: &Progress) -> Result<Reading, Failure> {
     // In a task of its own, as each chunk is: metadata and chunks from anywhere may be such that zarrs panics at them.
     let opening = tokio::spawn(fault::expected(open(Arc::clone(storage), path.to_owned())));
-    let array = opening.await.map_err(|error| Failure::Unreadable(fault::reason(error)))??;
+    let array = opening.await.map_err(|error| Failure::Unsupported(fault::reason(error)))??;
     let mut reading = Reading::default();
     let mut running = JoinSet::new();
     let at_once_max = chunks_at_once(&array);
@@ -123,7 +160,7 @@ type Running = JoinSet<Result<(Digest, Chunk), Failure>>;
 /// Waits for one chunk and adds it to the reading.
 async fn gather(running: &mut Running, reading: &mut Reading, progress: &Progress) -> Result<(), Failure> {
     let Some(joined) = running.join_next().await else { return Ok(()) };
-    let (digest, chunk) = joined.map_err(|error| Failure::Unreadable(fault::reason(error)))??;
+    let (digest, chunk) = joined.map_err(|error| Failure::Unsupported(fault::reason(error)))??;
     reading.digest.add(digest);
     reading.chunks += 1;
     match chunk {
@@ -144,7 +181,7 @@ async fn open(storage: Storage, path: String) -> Result<Arc<DynArray>, Failure> 
     match Array::async_open(storage, &path).await {
         Ok(array) => Ok(Arc::new(array)),
         Err(ArrayCreateError::StorageError(error)) => Err(Failure::of_storage(&error)),
-        Err(error) => Err(Failure::Unreadable(problem::chain(&error))),
+        Err(error) => Err(Failure::Unsupported(problem::chain(&error))),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{problem::Problem, size};
 pub(super) struct Report {
     pub(super) passes: [Pass; 3],
     pub(super) arrays: Vec<ArrayVerdict>,
-    pub(super) speedup: Speedup,
+    /// None where there was nothing to read faster.
+    pub(super) speedup: Option<Speedup>,
 }
 
 /// One reading of all arrays through the cache.
@@ -38,9 +39,11 @@ pub(super) struct Speedup {
 }
 
 impl Report {
-    pub(super) fn new(passes: [Pass; 3], arrays: Vec<ArrayVerdict>) -> Self {
+    /// The report of three passes that read `chunks` chunks each.
+    pub(super) fn new(passes: [Pass; 3], arrays: Vec<ArrayVerdict>, chunks: u64) -> Self {
         let [cold, warm, restart] = &passes;
         let speedup = Speedup { warm: cold.speedup_of(warm), restart: cold.speedup_of(restart) };
+        let speedup = (chunks > 0).then_some(speedup);
         Self { passes, arrays, speedup }
     }
 
@@ -67,7 +70,10 @@ impl Report {
                 size::show(pass.source_bytes),
                 size::show(pass.tier_bytes),
                 format!("{:.1} %", pass.hit_ratio * 100.0),
-                format!("{:.1}x", self.passes[0].speedup_of(pass)),
+                match self.speedup {
+                    Some(_) => format!("{:.1}x", self.passes[0].speedup_of(pass)),
+                    None => "-".to_owned(),
+                },
             ]
         }));
         let widths: [usize; 7] =
@@ -81,11 +87,12 @@ impl Report {
             text.push('\n');
         }
         text.push('\n');
-        self.say_of_arrays(&mut text);
-        text
+        text + &self.of_arrays()
     }
 
-    fn say_of_arrays(&self, text: &mut String) {
+    /// What is to be said of the arrays, a line each.
+    pub(super) fn of_arrays(&self) -> String {
+        let mut text = String::new();
         let same = self.count(Status::Same);
         if same > 0 {
             let arrays = if same == 1 { "the array".to_owned() } else { format!("{same} arrays") };
@@ -97,6 +104,7 @@ impl Report {
                 let _ = writeln!(text, "{says}: {}: {reason}", array.path);
             }
         }
+        text
     }
 
     pub(super) fn count(&self, status: Status) -> usize {
@@ -136,10 +144,12 @@ mod tests {
             path: path.into(),
             status,
             reason: reason.map(Into::into),
+            hint: None,
         };
         Report::new(
             [pass("cold", 2.0, 10, 0.0), pass("warm", 0.25, 0, 1.0), pass("restart", 0.5, 0, 0.955)],
             vec![array("/a", Status::Same, None), array("/b", Status::Unsupported, Some("no codec"))],
+            3,
         )
     }
 
@@ -159,6 +169,15 @@ mod tests {
         );
         assert_eq!(json["speedup"], serde_json::json!({"warm": 8.0, "restart": 4.0}));
         assert_eq!(json.as_object().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn nothing_is_not_read_faster() {
+        let Report { passes, arrays, .. } = report();
+        let report = Report::new(passes, arrays, 0);
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["speedup"], serde_json::Value::Null);
+        assert!(!report.table().contains('x'), "{}", report.table());
     }
 
     #[test]

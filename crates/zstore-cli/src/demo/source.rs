@@ -13,7 +13,7 @@ use zstore_local::LocalStore;
 use zstore_origin::Origin;
 use zstore_remote::{RemoteBuilder, RemoteReader};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, place};
 
 /// The round trip to a server on the same continent.
 const LATENCY_DEFAULT: Duration = Duration::from_millis(30);
@@ -61,7 +61,7 @@ impl Source {
         let remote = Arc::new(RemoteBuilder::new(name).options_if_known(environment).open_reader()?);
         let direct = Arc::clone(&remote) as Arc<dyn ReadStore>;
         // Not the name as it was given: it may hold a password.
-        Ok(Self { label: remote.to_string(), namespace: None, direct, remote, origin: None })
+        Ok(Self { label: place(&remote.to_string()).to_owned(), namespace: None, direct, remote, origin: None })
     }
 
     /// Serves a directory by HTTP in this process, each request delayed.
@@ -76,6 +76,11 @@ impl Source {
         // The port is another one each time: the directory is what the cache must know the data by.
         let namespace = Some(direct.to_string());
         Ok(Self { label, namespace, direct, remote, origin: Some(origin) })
+    }
+
+    /// The source, by a name under which caches on disk know the same data wherever it lies.
+    pub(super) fn known_as(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
     }
 
     pub(super) fn namespace(&self) -> Option<&str> {

@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{discover::Found, reading::Outcome};
+use super::{
+    discover::Found,
+    reading::{Outcome, Reading},
+};
+use crate::size::counted;
 
 /// What can be said of one array.
 #[derive(Debug, Serialize)]
@@ -11,6 +15,9 @@ pub(super) struct ArrayVerdict {
     pub(super) status: Status,
     /// Why it is not the same.
     pub(super) reason: Option<String>,
+    /// What can be done about a source that failed while this was read, if it did.
+    #[serde(skip)]
+    pub(super) hint: Option<&'static str>,
 }
 
 /// How what came through the cache compares to what came without it.
@@ -38,8 +45,8 @@ impl Truth {
         let mut outcomes = outcomes.into_iter();
         let truth = |Found { path, broken }| {
             let outcome = match broken {
-                Some(reason) => Outcome::Unreadable(reason),
-                None => outcomes.next().unwrap_or_else(|| Outcome::Unreadable("it was not read".to_owned())),
+                Some(outcome) => outcome,
+                None => outcomes.next().unwrap_or_else(|| Outcome::Unsupported("it was not read".to_owned())),
             };
             Self { path, outcome }
         };
@@ -56,32 +63,54 @@ impl Truth {
 pub(super) fn judge(truths: &[Truth], passes: &[(&'static str, Vec<Outcome>)]) -> Vec<ArrayVerdict> {
     let mut readable = 0;
     let verdict = |truth: &Truth| {
+        let mut hint = None;
         let (status, reason) = match &truth.outcome {
-            Outcome::Unreadable(reason) => (Status::Unsupported, Some(reason.clone())),
+            Outcome::Unsupported(reason) => (Status::Unsupported, Some(reason.clone())),
+            Outcome::Failed(failed) => {
+                hint = Some(failed.hint);
+                (Status::Unsupported, Some(failed.reason.clone()))
+            }
             Outcome::Read(expected) => {
                 let place = readable;
                 readable += 1;
-                let difference = passes.iter().find_map(|(pass, outcomes)| match outcomes.get(place) {
-                    Some(Outcome::Read(read)) if read.digest == expected.digest => None,
-                    Some(Outcome::Read(_)) => {
-                        Some(format!("the {pass} pass read other elements than the source holds"))
+                let mut compared = passes.iter().map(|(pass, outcomes)| compare(expected, pass, outcomes.get(place)));
+                match compared.find(|(status, ..)| *status != Status::Same) {
+                    Some((status, reason, of_failure)) => {
+                        hint = of_failure;
+                        (status, Some(reason))
                     }
-                    Some(Outcome::Unreadable(reason)) => Some(format!("the {pass} pass could not read it: {reason}")),
-                    None => Some(format!("the {pass} pass did not read it")),
-                });
-                match (difference, &expected.undecodable) {
-                    (Some(reason), _) => (Status::Different, Some(reason)),
-                    (None, Some(reason)) => {
-                        let (bad, all) = (expected.chunks_undecodable, expected.chunks);
-                        (Status::Unsupported, Some(format!("{bad} of {all} chunks cannot be decoded: {reason}")))
-                    }
-                    (None, None) => (Status::Same, None),
+                    None => match &expected.undecodable {
+                        Some(reason) => {
+                            let (bad, all) = (expected.chunks_undecodable, counted(expected.chunks, "chunk"));
+                            (Status::Unsupported, Some(format!("{bad} of {all} cannot be decoded: {reason}")))
+                        }
+                        None => (Status::Same, None),
+                    },
                 }
             }
         };
-        ArrayVerdict { path: truth.path.clone(), status, reason }
+        ArrayVerdict { path: truth.path.clone(), status, reason, hint }
     };
     truths.iter().map(verdict).collect()
+}
+
+/// How one pass read one array, why that is not the same, and what can be done if the source failed.
+fn compare(expected: &Reading, pass: &str, outcome: Option<&Outcome>) -> (Status, String, Option<&'static str>) {
+    match outcome {
+        Some(Outcome::Read(read)) if read.digest == expected.digest => (Status::Same, String::new(), None),
+        Some(Outcome::Read(_)) => {
+            (Status::Different, format!("the {pass} pass read other elements than the source holds"), None)
+        }
+        Some(Outcome::Unsupported(reason)) => {
+            (Status::Different, format!("the {pass} pass could not read it: {reason}"), None)
+        }
+        // Nothing was read, so nothing wrong was.
+        Some(Outcome::Failed(failed)) => {
+            let reason = format!("the {pass} pass could not read it: {}", failed.reason);
+            (Status::Unsupported, reason, Some(failed.hint))
+        }
+        None => (Status::Different, format!("the {pass} pass did not read it"), None),
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +118,7 @@ mod tests {
     use super::{
         super::{
             digest::{Content, Digest},
-            reading::Reading,
+            reading::Failed,
         },
         *,
     };
@@ -101,7 +130,7 @@ mod tests {
 
     fn judged(truth: Outcome, warm: Outcome) -> (Status, Option<String>) {
         let truths = [
-            Truth { path: "/broken".into(), outcome: Outcome::Unreadable("no codec".into()) },
+            Truth { path: "/broken".into(), outcome: Outcome::Unsupported("no codec".into()) },
             Truth { path: "/first".into(), outcome: read(7) },
             Truth { path: "/array".into(), outcome: truth },
         ];
@@ -125,10 +154,27 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_through_the_cache_alone_is_a_difference() {
-        let (status, reason) = judged(read(0), Outcome::Unreadable("cable".into()));
+    fn what_only_the_cache_makes_undecodable_is_a_difference() {
+        let (status, reason) = judged(read(0), Outcome::Unsupported("cable".into()));
         assert_eq!(status, Status::Different);
         assert!(reason.unwrap().contains("cable"));
+    }
+
+    #[test]
+    fn a_source_that_fails_is_no_difference_and_has_a_hint() {
+        let failed = || {
+            let error = zstore_core::Error::new(zstore_core::ErrorKind::PermissionDenied, zstore_core::Operation::Get);
+            Outcome::Failed(Failed::new(&error))
+        };
+        let truths = [
+            Truth { path: "/a".into(), outcome: failed() },
+            Truth { path: "/b".into(), outcome: read(1) },
+            Truth { path: "/c".into(), outcome: Outcome::Unsupported("no codec".into()) },
+        ];
+        let verdicts = judge(&truths, &[("cold", vec![read(1)]), ("warm", vec![failed()])]);
+        assert!(verdicts.iter().all(|verdict| verdict.status == Status::Unsupported), "{verdicts:?}");
+        assert!(verdicts[0].hint.is_some() && verdicts[1].hint.is_some() && verdicts[2].hint.is_none());
+        assert!(verdicts[1].reason.as_deref().unwrap().contains("warm pass could not read it: get: permission denied"));
     }
 
     #[test]
@@ -137,6 +183,6 @@ mod tests {
         let truth = Reading { chunks_undecodable: 1, undecodable: Some("bad zstd".into()), ..reading };
         let (status, reason) = judged(Outcome::Read(truth), read(0));
         assert_eq!(status, Status::Unsupported);
-        assert_eq!(reason.unwrap(), "1 of 1 chunks cannot be decoded: bad zstd");
+        assert_eq!(reason.unwrap(), "1 of 1 chunk cannot be decoded: bad zstd");
     }
 }

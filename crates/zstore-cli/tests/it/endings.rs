@@ -36,6 +36,20 @@ fn a_reader_that_went_away_is_no_failure() {
 
 #[test]
 fn ctrl_c_leaves_nothing_behind() {
+    ends_clear("INT", Some(130));
+}
+
+#[test]
+fn being_told_to_end_leaves_nothing_behind() {
+    ends_clear("TERM", Some(143));
+}
+
+#[test]
+fn a_closed_terminal_leaves_nothing_behind() {
+    ends_clear("HUP", Some(129));
+}
+
+fn ends_clear(signal: &str, code: Option<i32>) {
     let bench = Bench::new();
     // An hour each request: it would not end by itself.
     let mut child = bench
@@ -48,9 +62,9 @@ fn ctrl_c_leaves_nothing_behind() {
         assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
         std::thread::yield_now();
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(child.wait().unwrap().code(), code);
     bench.assert_clear();
 }
 

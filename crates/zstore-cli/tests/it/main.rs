@@ -4,6 +4,7 @@
 mod binary;
 mod cache_directory;
 mod endings;
+mod failures;
 mod fixtures;
 mod refusals;
 mod sample;

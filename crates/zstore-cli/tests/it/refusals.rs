@@ -13,7 +13,9 @@ fn a_command_line_that_makes_no_sense_is_refused() {
         (&["demo", "--max-size", "12 parsecs"], "512MiB"),
         (&["demo", "--max-size", ""], "--max-size"),
         (&["demo", "--max-size", "0"], "keeps nothing"),
-        (&["demo", "--latency-ms", "soon"], "soon"),
+        (&["demo", "--max-size", "-5"], "is not a size"),
+        (&["demo", "--max-size", "1"], "--max-size of 1 byte keeps nothing"),
+        (&["demo", "--latency-ms", "soon"], "write a number of milliseconds"),
         (&["demo", "https://example.org/", "--latency-ms", "5"], "--latency-ms"),
     ] {
         let (error, _) = bench.refusal(words);
@@ -81,7 +83,7 @@ fn arrays_that_cannot_be_read_are_named_and_do_not_stop_the_rest() {
     for (path, told) in [
         ("/1d.chunked.ragged.i2", "not JSON"),
         ("/2d.chunked.compressed.sharded.filled.i2", "1 of 4 chunks cannot be decoded: chunk "),
-        ("/1d.contiguous.raw.i2", "1 of 1 chunks cannot be decoded: chunk "),
+        ("/1d.contiguous.raw.i2", "1 of 1 chunk cannot be decoded: chunk "),
     ] {
         let (status, reason) = arrays[path];
         assert_eq!(status, "unsupported", "{path}");

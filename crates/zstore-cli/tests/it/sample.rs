@@ -15,3 +15,14 @@ fn the_sample_is_read_right_and_then_without_its_source() {
     assert_eq!((cold, warm, restart), (210, 0, 0), "{report:?}");
     assert!(report.pass("cold")["source_bytes"].as_u64().unwrap() > 10_000_000, "{report:?}");
 }
+
+#[test]
+fn a_cache_that_is_kept_knows_the_sample_again() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let words = ["demo", "--json", "--latency-ms", "0", "--cache", cache.to_str().unwrap()];
+    assert!(Report::read(&bench.run(&words)).requests()[0] > 0);
+    let ran = bench.run(&words);
+    assert_eq!(Report::read(&ran).requests(), [0, 0, 0], "{ran:?}");
+    assert!(ran.stderr.contains("note: the cache directory held this data before"), "{ran:?}");
+}

@@ -47,6 +47,7 @@ fn a_root_that_cannot_be_read_is_refused() {
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o300)).unwrap();
         assert_fails(LocalStore::open(&root), ErrorKind::PermissionDenied, &["open the root directory", "permissions"]);
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).unwrap();
         assert_fails(LocalStore::create("/zstore-test"), ErrorKind::PermissionDenied, &["make the root directory"]);
     }
 }

@@ -9,9 +9,11 @@ use zstore_core::Result;
 use super::bucket::{Address, client_options, shown_endpoint};
 use crate::{
     builder::RemoteBuilder,
-    client::Connector,
     place::{Place, cannot_open, refuse},
 };
+
+/// How to give credentials, or do without.
+const ADVICE: &str = "set AZURE_STORAGE_ACCOUNT_KEY, or AZURE_SKIP_SIGNATURE=true for a public container";
 
 pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     let options = settings.known_options("az", |key| key.parse::<AzureConfigKey>().ok())?;
@@ -33,13 +35,13 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         Some(endpoint) => format!("{account} of {}", shown_endpoint(endpoint)),
         None => account,
     };
+    let address = Address { url, scheme: "az", bucket, at: Some(at) };
     let builder = MicrosoftAzureBuilder::new()
         .with_url(url.as_str())
         .with_retry(settings.retry())
         .with_client_options(client_options(settings, endpoint.as_deref()))
-        .with_http_connector(Connector { has_buckets: true });
+        .with_http_connector(address.connector(ADVICE, false));
     let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
-    let address = Address { url, scheme: "az", bucket, at: Some(at) };
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
     address.place(Arc::new(store), false)
 }

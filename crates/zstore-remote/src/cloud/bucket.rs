@@ -8,6 +8,7 @@ use zstore_core::{Prefix, Result};
 
 use crate::{
     builder::RemoteBuilder,
+    client::{Bucket, Connector},
     place::{Place, cloud_capabilities, host_of, refuse},
 };
 
@@ -27,6 +28,12 @@ impl Address<'_> {
             Some(at) => format!("{}://{}{path} at {at}", self.scheme, self.bucket),
             None => format!("{}://{}{path}", self.scheme, self.bucket),
         }
+    }
+
+    /// Makes clients that know whose values they ask for.
+    pub(super) fn connector(&self, advice: &'static str, asks_twice: bool) -> Connector {
+        let name = format!("{}://{}", self.scheme, self.bucket);
+        Connector { bucket: Some(Arc::new(Bucket { name, advice, asks_twice })) }
     }
 
     pub(super) fn place(&self, objects: Arc<dyn ObjectStore>, has_suffixes: bool) -> Result<Place> {

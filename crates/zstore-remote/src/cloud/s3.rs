@@ -9,24 +9,27 @@ use zstore_core::Result;
 use super::bucket::{Address, client_options, shown_endpoint};
 use crate::{
     builder::RemoteBuilder,
-    client::Connector,
     place::{Place, cannot_open},
 };
+
+/// How to give credentials, or do without.
+const ADVICE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket";
 
 pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     let options = settings.known_options("s3", |key| key.parse::<AmazonS3ConfigKey>().ok())?;
     let is_endpoint =
         |key: &AmazonS3ConfigKey| matches!(key, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint);
     let endpoint = options.iter().rev().find(|(key, _)| is_endpoint(key)).map(|(_, value)| value.clone());
+    let bucket = url.host_str().unwrap_or_default().to_owned();
+    let at = endpoint.as_deref().map(shown_endpoint);
+    let address = Address { url, scheme: "s3", bucket, at };
+    let asks_twice = options.iter().any(|(key, _)| *key == AmazonS3ConfigKey::ImdsV1Fallback);
     let builder = AmazonS3Builder::new()
         .with_url(url.as_str())
         .with_retry(settings.retry())
         .with_client_options(client_options(settings, endpoint.as_deref()))
-        .with_http_connector(Connector { has_buckets: true });
+        .with_http_connector(address.connector(ADVICE, asks_twice));
     let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
-    let bucket = url.host_str().unwrap_or_default().to_owned();
-    let at = endpoint.as_deref().map(shown_endpoint);
-    let address = Address { url, scheme: "s3", bucket, at };
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
     address.place(Arc::new(store), true)
 }

@@ -34,6 +34,16 @@ async fn a_status_becomes_what_the_caller_can_do_in_one_line() {
 }
 
 #[tokio::test]
+async fn trouble_of_a_server_is_one_line_and_the_tries_are_left_to_the_source() {
+    let server = Server::answering(|_, _| respond("500 Internal Server Error", &["Content-Length: 0"], "")).await;
+    let error = get_error(&RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap()).await;
+    let address = server.address();
+    let line = format!("get \"k\" in Remote(http://{address}): {address} answered 500 Internal Server Error");
+    assert_eq!(error.to_string(), line);
+    assert!(error.source().unwrap().to_string().contains("after 1 retries"), "{:?}", error.source());
+}
+
+#[tokio::test]
 async fn what_is_gone_is_missing() {
     for status in ["404 Not Found", "410 Gone"] {
         let server = Server::answering(move |_, _| respond(status, &["Content-Length: 0"], "")).await;

@@ -11,6 +11,7 @@ use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zstore_core::{ErrorKind, GetOptions};
 use zstore_remote::RemoteBuilder;
 
@@ -58,6 +59,25 @@ async fn a_server_with_a_certificate_of_nobody_known_is_not_trusted() {
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("cannot trust 127.0.0.1"), "{error}");
     assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_http_only_is_said_to() {
+    let in_the_clear = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = in_the_clear.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = in_the_clear.accept().await {
+            let mut hello = [0; 512];
+            _ = stream.read(&mut hello).await;
+            _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    let reader = RemoteBuilder::new(format!("https://{address}/data")).retries_max(1).open_reader().unwrap();
+    let error = get_error(&reader).await;
+    serving.abort();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    let line = format!("get \"k\" in Remote(https://{address}/data): {address} does not speak https; try http://");
+    assert_eq!(error.to_string(), line);
 }
 
 #[tokio::test]
