@@ -34,8 +34,16 @@
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
 //! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
 //!
+//! # Runtime
+//! Hits in memory and sources that answer at once need none. Everything else needs tokio, with its timer enabled, as `#[tokio::main]` has it:
+//! a tier that has to be waited for is given up by a timer.
+//!
 //! # Limits
 //! - One cache at a time may use a namespace of a tier. A second one would not see what the first writes; nothing stops it yet.
+//! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a runtime that is left standing
+//!   still in the middle of that holds up writes of that key from other runtimes.
+//! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It is not served by the
+//!   cache that wrote it; one that reopens the tier may find it.
 //! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache lives. If the tier
 //!   is reopened before it heals, that copy is found again, and is as old as it is.
 //!

@@ -294,3 +294,77 @@ async fn nobody_reads_back_in_time_over_a_directory() {
     let tier = zstore_local::LocalStore::open(directory.path()).unwrap();
     nobody_reads_back_in_time(tier, 1 << 20).await;
 }
+
+#[tokio::test]
+async fn a_write_that_has_begun_is_carried_through_when_its_caller_is_gone() {
+    let (source, _, cache) = cache().await;
+    let held = source.inner().hold(Operation::Set);
+    let name = key("k");
+    let mut set = Box::pin(cache.set(&name, "new".into(), SetMode::Overwrite));
+    assert!((&mut set).now_or_never().is_none());
+    held.arrived(1).await;
+    drop(set);
+    held.release();
+    // It is over when the next write of the key is.
+    cache.create(&name, "second").await.unwrap_err();
+    assert_eq!(read(&source, "k").await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_write_waits_until_the_one_before_it_has_landed() {
+    let (source, tier, cache) = cache().await;
+    let held = tier.hold(Operation::Set);
+    let (first, second) = (cache.clone(), cache.clone());
+    let first = tokio::spawn(async move { first.put(&key("k"), "first").await });
+    held.arrived(1).await;
+    let second = tokio::spawn(async move { second.put(&key("k"), "second").await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(source.count_of(Operation::Set), 1);
+    held.release();
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    assert_eq!(read(&cache, "k").await, read(&source, "k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fill_that_began_during_a_set_around_the_cache_is_not_joined_after_it() {
+    let source = crate::setup::source();
+    let builder = CacheStore::builder(Arc::clone(&source), crate::setup::tier()).write_mode(WriteMode::Around);
+    let cache = built(builder).await;
+    plant(&source, "k", "old").await;
+    let set_held = source.inner().hold(Operation::Set);
+    let writer = cache.clone();
+    let set = tokio::spawn(async move { writer.put(&key("k"), "new").await });
+    set_held.arrived(1).await;
+    let get_held = source.inner().hold_after(Operation::Get);
+    let reader = cache.clone();
+    let concurrent = tokio::spawn(async move { read(&reader, "k").await });
+    get_held.arrived(1).await;
+    set_held.release();
+    set.await.unwrap().unwrap();
+    let reader = cache.clone();
+    let later = tokio::spawn(async move { read(&reader, "k").await });
+    let day = std::time::Duration::from_secs(86_400);
+    tokio::time::timeout(day, get_held.arrived(2)).await.expect("it asks for itself");
+    get_held.release();
+    assert_eq!(concurrent.await.unwrap().unwrap(), "old");
+    assert_eq!(later.await.unwrap().unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_fill_that_lands_while_its_prefix_is_being_deleted_does_not_stay() {
+    let (source, _, cache) = cache().await;
+    let (fill_held, fill) = slow_fill(&source, &cache).await;
+    let delete_held = source.inner().hold(Operation::DeletePrefix);
+    let writer = cache.clone();
+    let delete = tokio::spawn(async move { writer.delete_prefix(&Prefix::new("a").unwrap()).await });
+    delete_held.arrived(1).await;
+    fill_held.release();
+    fill.await.unwrap();
+    cache.flush().await;
+    delete_held.release();
+    delete.await.unwrap().unwrap();
+    assert_eq!(read(&cache, "a/k").await, None);
+}
