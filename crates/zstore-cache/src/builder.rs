@@ -15,6 +15,7 @@ use crate::{
     blob::CHECKED_BYTES,
     catalog::Catalog,
     flights::Flights,
+    freshness::Freshness,
     gates::Gates,
     inner::{Inner, Settings, Stamps},
     landings::Landings,
@@ -22,6 +23,7 @@ use crate::{
     opening::{OVERHEAD_BYTES, Opening},
     stats::Counters,
     tier::Tier,
+    watch::Watch,
 };
 
 /// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
@@ -44,8 +46,7 @@ pub struct Builder<S: ?Sized, T: ?Sized> {
     source: Arc<S>,
     tier: Arc<T>,
     size_max: Option<u64>,
-    age_max: Option<Duration>,
-    absent_age_max: Option<Duration>,
+    freshness: Freshness,
     write_mode: WriteMode,
     block_bytes: u64,
     tier_timeout: Duration,
@@ -60,8 +61,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             source,
             tier,
             size_max: None,
-            age_max: None,
-            absent_age_max: None,
+            freshness: Freshness::new(),
             write_mode: WriteMode::default(),
             block_bytes: BLOCK_BYTES,
             tier_timeout: TIER_TIMEOUT,
@@ -83,7 +83,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     /// but through this cache.
     #[must_use]
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.age_max = age.into();
+        self.freshness.max_age = age.into();
         self
     }
 
@@ -91,7 +91,25 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     /// missing here until that age.
     #[must_use]
     pub fn cache_absent(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.absent_age_max = age.into();
+        self.freshness.absent_max_age = age.into();
+        self
+    }
+
+    /// Sets all of what [`max_age`](Self::max_age) and [`cache_absent`](Self::cache_absent) set a part of: how old an answer may
+    /// be, and what happens to what is older.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use zstore_memory::MemoryStore;
+    /// use zstore_cache::{CacheStore, Freshness};
+    ///
+    /// # let (source, tier) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+    /// let builder = CacheStore::builder(source, tier).freshness(Freshness::immutable());
+    /// ```
+    #[must_use]
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
         self
     }
 
@@ -166,8 +184,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         let inner = Inner {
             settings: Settings {
                 size_max: self.size_max,
-                age_max: self.age_max,
-                absent_age_max: self.absent_age_max,
+                freshness: self.freshness,
                 write_mode: self.write_mode,
                 block_bytes: self.block_bytes,
             },
@@ -182,7 +199,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             stamps: Stamps::new(self.clock.now()),
             holds_memory,
             tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock)),
-            clock: self.clock,
+            watch: Watch::new(self.clock),
             source: self.source,
         };
         inner.open().await?;
@@ -220,7 +237,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> fmt::Debug for Builder<S, T> {
             .field("source", &self.source)
             .field("tier", &self.tier)
             .field("max_size", &self.size_max)
-            .field("max_age", &self.age_max)
+            .field("freshness", &self.freshness)
             .finish_non_exhaustive()
     }
 }

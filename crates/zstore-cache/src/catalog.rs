@@ -6,12 +6,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use zstore_core::{Key, Meta, Prefix, Timestamp};
+use zstore_core::{Key, Meta, Prefix, Timestamp, Version};
 use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
 
 use crate::{
     blob::Content,
     name::{BlobId, Namespace, Part},
+    watch::{Mark, Moment},
 };
 
 /// What is kept of a resident.
@@ -20,7 +21,16 @@ pub(crate) struct Entry {
     pub(crate) content: Content,
     /// When the fetch began: the source held these bytes at that time or later.
     pub(crate) fetched: Timestamp,
+    /// When the source was last asked and still held them.
+    pub(crate) validated: Mark,
     pub(crate) place: Place,
+}
+
+impl Entry {
+    /// Whether a source that was asked at `asked` knows at least as much as this.
+    fn is_older_than(&self, asked: Moment) -> bool {
+        asked.may_follow(self.validated.get())
+    }
 }
 
 /// Where the bytes of a resident are.
@@ -52,7 +62,7 @@ impl Catalog {
         &self.ledger
     }
 
-    /// The fresh blob of this id, counted as a hit for the policy.
+    /// The blob of this id, if it is of any use, counted as a hit for the policy.
     pub(crate) fn probe(&mut self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
         match self.ledger.probe(id, now.as_millis()) {
             Lookup::Fresh(entry) => Some(Arc::clone(entry)),
@@ -60,27 +70,48 @@ impl Catalog {
         }
     }
 
-    /// The fresh blob of this id, without the policy hearing of it.
-    pub(crate) fn fresh(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
+    /// The blob of this id, if it is of any use, without the policy hearing of it.
+    pub(crate) fn useful(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
         let resident = self.ledger.peek(id)?;
-        let fresh = resident.expires.is_none_or(|expires| expires > now.as_millis());
-        fresh.then(|| Arc::clone(resident.record))
+        let useful = resident.expires.is_none_or(|expires| expires > now.as_millis());
+        useful.then(|| Arc::clone(resident.record))
     }
 
-    /// The fresh blocks among `indices` of the value that `meta` tells of.
+    /// The blocks among `indices` of the value that `meta` tells of.
     pub(crate) fn blocks(&mut self, meta: &Meta, indices: &BTreeSet<u64>, now: Timestamp) -> Vec<(u64, Arc<Entry>)> {
-        let fresh = |index: &u64| Some((*index, self.probe(&BlobId::block(meta.key.clone(), *index), now)?));
-        let mut blocks: Vec<(u64, Arc<Entry>)> = indices.iter().filter_map(fresh).collect();
+        let useful = |index: &u64| Some((*index, self.probe(&BlobId::block(meta.key.clone(), *index), now)?));
+        let mut blocks: Vec<(u64, Arc<Entry>)> = indices.iter().filter_map(useful).collect();
         blocks.retain(|(_, entry)| entry.content.meta().is_some_and(|own| own.is_same_value(meta)));
         blocks
     }
 
-    /// What is known of a value from any of its fresh blobs.
-    pub(crate) fn meta(&self, key: &Key, now: Timestamp) -> Option<Meta> {
+    /// A block of the value that tells what the value is: a fresh one if there is one.
+    pub(crate) fn any_block(&self, key: &Key, now: Timestamp, fresh: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
         let parts = self.parts.get(key)?;
-        parts
-            .keys()
-            .find_map(|part| self.fresh(&BlobId { key: key.clone(), part: *part }, now)?.content.meta().cloned())
+        let blocks = parts.keys().filter(|part| **part != Part::Whole);
+        let mut blocks = blocks.filter_map(|part| self.useful(&BlobId { key: key.clone(), part: *part }, now));
+        let first = blocks.next()?;
+        if fresh(&first) { Some(first) } else { blocks.find(|entry| fresh(entry)).or(Some(first)) }
+    }
+
+    /// The source held this version at `validated`: what is resident of it is as young as that.
+    pub(crate) fn renew(
+        &mut self,
+        key: &Key,
+        version: &Version,
+        validated: Moment,
+        expires: impl Fn(&Content) -> Option<Timestamp>,
+    ) {
+        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        for id in parts.into_iter().map(|part| BlobId { key: key.clone(), part }) {
+            let Some(resident) = self.ledger.peek(&id) else { continue };
+            let entry = resident.record;
+            if entry.is_older_than(validated) && entry.content.meta().is_some_and(|own| own.version.matches(version)) {
+                entry.validated.set(validated);
+                let expires = expires(&entry.content).map(Timestamp::as_millis);
+                self.ledger.renew(&id, expires);
+            }
+        }
     }
 
     /// Whether `entry` is still the resident of `id`.
@@ -137,12 +168,21 @@ impl Catalog {
         })
     }
 
-    /// Takes the blobs of a value out of service that are of another version than `meta` tells of.
-    pub(crate) fn leave_others(&mut self, meta: &Meta) -> Vec<Gone> {
-        let parts: Vec<Part> =
-            self.parts.get(&meta.key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
-        self.leave_parts(&meta.key, &parts, Reason::Replaced, |other| {
-            !other.content.meta().is_some_and(|other| other.is_same_value(meta))
+    /// Takes the blobs of a value out of service that are older than `asked` and not of the version that the source had then; none was, if
+    /// it had no such value. What only may be of that version is kept if it is `fresh`.
+    pub(crate) fn leave_outdated(
+        &mut self,
+        key: &Key,
+        found: Option<&Meta>,
+        asked: Moment,
+        fresh: impl Fn(&Entry) -> bool,
+    ) -> Vec<Gone> {
+        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        self.leave_parts(key, &parts, Reason::Replaced, |entry| {
+            let same = entry.content.meta().zip(found).is_some_and(|(own, found)| {
+                own.is_same_value(found) && (own.version.matches(&found.version) || fresh(entry))
+            });
+            !same && entry.is_older_than(asked)
         })
     }
 

@@ -1,22 +1,32 @@
 //! What a flight brought home.
 
 use bytes::Bytes;
-use zstore_core::{Meta, Object, Part, Ranges};
+use zstore_core::{Fetch, Meta, Object, Part, Ranges, Version};
 
 /// The source's answer to a flight.
 #[derive(Clone, Debug)]
 pub(crate) enum Fetched {
     /// There is no such value.
     Missing,
+    /// The value still has the version that was asked about.
+    Unchanged(Version),
     /// What is known of the value, and the pieces of it that were asked for: none at all for a head.
     Value { meta: Meta, pieces: Vec<Part> },
 }
 
 impl Fetched {
+    /// What is known of the value.
+    pub(crate) const fn meta(&self) -> Option<&Meta> {
+        match self {
+            Self::Value { meta, .. } => Some(meta),
+            Self::Missing | Self::Unchanged(_) => None,
+        }
+    }
+
     /// How many bytes came.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Missing => 0,
+            Self::Missing | Self::Unchanged(_) => 0,
             Self::Value { pieces, .. } => pieces.iter().map(|piece| piece.bytes.len() as u64).sum(),
         }
     }
@@ -30,6 +40,11 @@ impl Fetched {
         })
     }
 
+    /// Whether it answers a question for the whole value.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Missing) || self.whole().is_some()
+    }
+
     /// The whole value, if one piece holds it.
     pub(crate) fn whole(&self) -> Option<(&Meta, &Bytes)> {
         let Self::Value { meta, pieces } = self else { return None };
@@ -38,12 +53,13 @@ impl Fetched {
     }
 }
 
-impl From<Option<Object>> for Fetched {
-    fn from(object: Option<Object>) -> Self {
-        object.map_or(Self::Missing, |Object { meta, range, bytes }| Self::Value {
-            meta,
-            pieces: vec![Part { range, bytes }],
-        })
+impl From<Fetch> for Fetched {
+    fn from(fetch: Fetch) -> Self {
+        match fetch {
+            Fetch::Missing => Self::Missing,
+            Fetch::NotModified(version) => Self::Unchanged(version),
+            Fetch::Object(Object { meta, range, bytes }) => Self::Value { meta, pieces: vec![Part { range, bytes }] },
+        }
     }
 }
 

@@ -11,13 +11,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures::{FutureExt, future::BoxFuture, future::Shared};
 use parking_lot::Mutex;
-use zstore_core::{ByteRange, Key, Prefix, Result, Timestamp};
+use zstore_core::{ByteRange, Key, Prefix, Result, Version};
 
-use crate::fetched::Fetched;
+use crate::{fetched::Fetched, watch::Moment};
 
 /// What a flight may be joined for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +27,8 @@ pub(crate) enum Ask {
     Whole,
     /// What is known of the value.
     Head,
+    /// Whether the value still has this version, and the whole of it if not.
+    Renewal(Version),
     /// A block of the value.
     Block(u64),
     /// Ranges of a value whose size is not known.
@@ -83,7 +86,7 @@ struct Table {
 struct Flight {
     key: Key,
     asks: Vec<Ask>,
-    started: Timestamp,
+    started: Moment,
     token: Arc<Token>,
     fetching: Fetching,
     waiters: usize,
@@ -112,7 +115,7 @@ struct Write {
 #[derive(Clone, Debug)]
 pub(crate) struct Departure {
     pub(crate) serial: u64,
-    pub(crate) started: Timestamp,
+    pub(crate) started: Moment,
     pub(crate) token: Arc<Token>,
 }
 
@@ -129,12 +132,12 @@ impl Flights {
     /// Joins the flights that fetch some of `asks`, and starts one for the others.
     ///
     /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A flight is joined only
-    /// if it started at `oldest` or later.
+    /// if it is no older than `age_max`.
     pub(crate) fn board<X>(
         self: &Arc<Self>,
         key: &Key,
         asks: Vec<Ask>,
-        (now, oldest): (Timestamp, Timestamp),
+        (now, age_max): (Moment, Option<Duration>),
         landed: impl FnOnce() -> Option<X>,
         start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
     ) -> Boarding<X> {
@@ -145,7 +148,7 @@ impl Flights {
         let (mut others, mut joined) = (Vec::new(), Vec::<u64>::new());
         for ask in asks {
             // Who fetches the whole value fetches whatever else may be asked of it.
-            match table.joinable(key, &ask, oldest).or_else(|| table.joinable(key, &Ask::Whole, oldest)) {
+            match table.joinable(key, &ask, now, age_max).or_else(|| table.joinable(key, &Ask::Whole, now, age_max)) {
                 Some(serial) if joined.contains(&serial) => {}
                 Some(serial) => joined.push(serial),
                 None => others.push(ask),
@@ -161,7 +164,7 @@ impl Flights {
         self: &Arc<Self>,
         key: &Key,
         ask: Ask,
-        (now, oldest): (Timestamp, Timestamp),
+        (now, age_max): (Moment, Option<Duration>),
         landed: impl FnOnce() -> Option<X>,
         start: impl FnOnce(Departure) -> BoxFuture<'static, Answer>,
     ) -> BoardingOne<X> {
@@ -169,7 +172,7 @@ impl Flights {
         if let Some(landed) = landed() {
             return BoardingOne::Landed(landed);
         }
-        let serial = table.joinable(key, &ask, oldest).or_else(|| table.joinable(key, &Ask::Whole, oldest));
+        let serial = table.joinable(key, &ask, now, age_max).or_else(|| table.joinable(key, &Ask::Whole, now, age_max));
         match serial.and_then(|serial| table.ticket(self, serial)) {
             Some(ticket) => BoardingOne::Joined(ticket),
             None => BoardingOne::Own(table.start(self, key, vec![ask], now, |_, departure| start(departure))),
@@ -228,10 +231,11 @@ pub(crate) enum BoardingOne<X> {
 }
 
 impl Table {
-    fn joinable(&self, key: &Key, ask: &Ask, oldest: Timestamp) -> Option<u64> {
+    fn joinable(&self, key: &Key, ask: &Ask, now: Moment, age_max: Option<Duration>) -> Option<u64> {
         let serial = *self.asks.get(&(key.clone(), ask.clone()))?;
         let flight = self.flights.get(&serial)?;
-        (flight.started >= oldest).then_some(serial)
+        let young = age_max.is_none_or(|max| now.since(flight.started).is_some_and(|age| age <= max));
+        young.then_some(serial)
     }
 
     fn start(
@@ -239,7 +243,7 @@ impl Table {
         flights: &Arc<Flights>,
         key: &Key,
         asks: Vec<Ask>,
-        started: Timestamp,
+        started: Moment,
         start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
     ) -> Ticket {
         self.serial += 1;

@@ -1,8 +1,6 @@
 //! What a cache is and holds.
 
-use std::time::Duration;
-
-use crate::WriteMode;
+use crate::{Freshness, WriteMode};
 
 /// How a cache is set up, and what it holds at present.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +10,8 @@ pub struct CacheInfo {
     pub cache_store_type: String,
     /// Whose bytes the cache holds.
     pub namespace: String,
-    /// How old an answer may be; any age if none.
-    pub max_age: Option<Duration>,
+    /// How old an answer may be, and what happens to what is older.
+    pub freshness: Freshness,
     /// The bound in bytes on what the tier holds for this cache, `overhead_size` included; unbounded if none.
     pub max_size: Option<u64>,
     /// Bytes the tier may hold for this cache at this instant, their headers included: what is resident, being written or being removed.

@@ -10,20 +10,28 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use zstore_core::{Clock, Error, Key, ReadStore, Timestamp};
+use zstore_core::{Error, Key, ReadStore, Timestamp};
 
 use crate::{
-    builder::WriteMode, catalog::Catalog, flights::Flights, gates::Gates, landings::Landings, name::Namespace,
-    opening::Opening, stats::Counters, tier::Tier,
+    blob::Content,
+    builder::WriteMode,
+    catalog::{Catalog, Entry},
+    flights::Flights,
+    freshness::{Freshness, Standing},
+    gates::Gates,
+    landings::Landings,
+    name::Namespace,
+    opening::Opening,
+    stats::Counters,
+    tier::Tier,
+    watch::{Moment, Watch},
 };
 
 /// What was settled when the cache was built.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) size_max: Option<u64>,
-    pub(crate) age_max: Option<Duration>,
-    /// How long an absence is believed; absences are not kept if none.
-    pub(crate) absent_age_max: Option<Duration>,
+    pub(crate) freshness: Freshness,
     pub(crate) write_mode: WriteMode,
     pub(crate) block_bytes: u64,
 }
@@ -31,7 +39,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) settings: Settings,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watch: Watch,
     pub(crate) namespace: Namespace,
     /// Guards what is resident. It is held for bookkeeping only, and taken after the flights' lock where both are needed.
     pub(crate) catalog: Mutex<Catalog>,
@@ -50,10 +58,19 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
 }
 
 impl<S: ReadStore + ?Sized, T: ?Sized> Inner<S, T> {
-    /// The earliest start of a fetch whose answer is young enough at `now`.
-    pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
-        let age = self.settings.age_max.map_or(u64::MAX, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        Timestamp::from_millis(now.as_millis().saturating_sub(age))
+    /// Whether this may be served at `now`.
+    pub(crate) fn standing(&self, entry: &Entry, now: Moment) -> Standing {
+        let Some(age_max) = self.settings.freshness.age_max(&entry.content) else { return Standing::Fresh };
+        match now.since(entry.validated.get()) {
+            None => Standing::Stale(Duration::MAX),
+            Some(age) if age < age_max => Standing::Fresh,
+            Some(age) => Standing::Stale(age - age_max),
+        }
+    }
+
+    /// From when on something that was validated then is of no use; never if none.
+    pub(crate) fn useful_until(&self, content: &Content, validated: Timestamp) -> Option<Timestamp> {
+        self.settings.freshness.useful_age_max(content).map(|age| validated.saturating_add(age))
     }
 
     /// An error of the cache itself, about `key`.

@@ -16,6 +16,7 @@ use crate::{
     inner::Inner,
     name::{BlobId, Part},
     room::Claimed,
+    watch::{Mark, Moment},
 };
 
 /// A blob to be written.
@@ -33,11 +34,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if let Some((meta, bytes)) = fetched.whole() {
             return self.land(Content::Whole(meta.clone()), bytes.clone(), *started, token).await;
         }
-        let Fetched::Value { meta, pieces } = fetched else {
-            if self.settings.absent_age_max.is_some() {
-                self.land(Content::Absent(key.clone()), Bytes::new(), *started, token).await;
+        let (meta, pieces) = match fetched {
+            Fetched::Value { meta, pieces } => (meta, pieces),
+            Fetched::Missing => {
+                return self.land(Content::Absent(key.clone()), Bytes::new(), *started, token).await;
             }
-            return;
+            Fetched::Unchanged(_) => return,
         };
         for piece in pieces {
             for extent in self.whole_blocks(&piece.range, meta.size) {
@@ -51,12 +53,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Lands one blob that was fetched.
-    async fn land(&self, content: Content, bytes: Bytes, fetched: Timestamp, token: &Token) {
+    async fn land(&self, content: Content, bytes: Bytes, fetched: Moment, token: &Token) {
         if token.is_doomed() || self.tier.is_down() || !self.is_open().await {
             return;
         }
         let draft = self.draft(content, bytes, fetched);
-        if draft.expires.is_some_and(|expires| expires <= self.clock.now()) || self.has_whole(&draft.entry.content) {
+        if draft.expires.is_some_and(|expires| expires <= self.watch.now()) || self.has_whole(&draft.entry.content) {
             return;
         }
         let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await else { return };
@@ -65,7 +67,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Lands a value that was written to the source. The caller holds the gate of the key.
-    pub(crate) async fn land_written(&self, meta: Meta, bytes: Bytes, written: Timestamp, token: &Token) {
+    pub(crate) async fn land_written(&self, meta: Meta, bytes: Bytes, written: Moment, token: &Token) {
         if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() {
             return;
         }
@@ -114,38 +116,30 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
-    fn draft(&self, content: Content, bytes: Bytes, fetched: Timestamp) -> Draft {
+    fn draft(&self, content: Content, bytes: Bytes, fetched: Moment) -> Draft {
         let part = match &content {
             Content::Block(_, extent) => Part::Block(extent.start / self.settings.block_bytes),
             Content::Whole(_) | Content::Absent(_) => Part::Whole,
         };
         let id = BlobId { key: content.key().clone(), part };
-        let expires = self.expires(&content, fetched);
+        let (validated, fetched) = (Mark::new(fetched), fetched.at);
+        let expires = self.useful_until(&content, fetched);
         // An absence has no bytes to hold; its header is kept so that it has a weight.
         if self.holds_memory && content.meta().is_some() {
-            let entry = Entry { content, fetched, place: Place::Held(bytes.clone()) };
+            let entry = Entry { content, fetched, validated, place: Place::Held(bytes.clone()) };
             return Draft { id, entry, payload: bytes.into(), expires };
         }
         let header = Header::new(content.clone(), &self.namespace.name, fetched, self.stamps.next(), &bytes);
         let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
         let payload = [header.encode(), bytes].into_iter().filter(|piece| !piece.is_empty()).collect();
-        Draft { id, entry: Entry { content, fetched, place }, payload, expires }
-    }
-
-    /// Until when something fetched at that time is fresh; always if none.
-    pub(crate) fn expires(&self, content: &Content, fetched: Timestamp) -> Option<Timestamp> {
-        let age = match content {
-            Content::Absent(_) => [self.settings.absent_age_max, self.settings.age_max].into_iter().flatten().min(),
-            Content::Whole(_) | Content::Block(..) => self.settings.age_max,
-        };
-        age.map(|age| fetched.saturating_add(age))
+        Draft { id, entry: Entry { content, fetched, validated, place }, payload, expires }
     }
 
     /// Whether `content` is a block of a value that is resident as a whole.
     fn has_whole(&self, content: &Content) -> bool {
         let Content::Block(meta, _) = content else { return false };
-        let now = self.clock.now();
-        let whole = self.catalog.lock().fresh(&BlobId::whole(meta.key.clone()), now);
+        let now = self.watch.now();
+        let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now);
         whole.is_some_and(|whole| whole.content.meta().is_some_and(|whole| whole.is_same_value(meta)))
     }
 
@@ -165,6 +159,32 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Takes over what a flight found out of the value: what is resident of that very version is as young as the flight, and what is of another
+    /// one leaves.
+    async fn learn(self: &Arc<Self>, key: &Key, fetched: &Fetched, departure: &Departure) {
+        let (found, version) = match fetched {
+            Fetched::Missing => (None, None),
+            Fetched::Unchanged(version) => (None, Some(version)),
+            Fetched::Value { meta, .. } => (Some(meta), Some(&meta.version)),
+        };
+        let gone = {
+            let mut catalog = self.catalog.lock();
+            if departure.token.is_doomed() {
+                return;
+            }
+            if let Some(version) = version {
+                catalog
+                    .renew(key, version, departure.started, |content| self.useful_until(content, departure.started.at));
+            }
+            if matches!(fetched, Fetched::Unchanged(_)) {
+                return;
+            }
+            let now = self.watch.moment();
+            catalog.leave_outdated(key, found, departure.started, |entry| self.standing(entry, now).is_fresh())
+        };
+        self.remove_behind(gone).await;
+    }
+
     /// Lands what a flight brought, behind the backs of those who wait for it, and ends the flight.
     pub(crate) async fn land_behind(
         self: &Arc<Self>,
@@ -173,8 +193,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         departure: Departure,
         aloft: Aloft,
     ) {
+        self.learn(&key, &fetched, &departure).await;
         let lands = match &*fetched {
-            Fetched::Missing => self.settings.absent_age_max.is_some(),
+            Fetched::Missing => self.settings.freshness.absent_max_age.is_some(),
+            Fetched::Unchanged(_) => false,
             Fetched::Value { pieces, .. } => !pieces.is_empty(),
         };
         let too_large = self.settings.size_max.is_some_and(|max| fetched.bytes() > max);

@@ -32,6 +32,7 @@
 //! - **C4 One flight.** Concurrent misses of the same bytes make one request. Dropping one waiter disturbs no other.
 //! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
+//! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`] sets.
 //! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
 //!
 //! # Runtime
@@ -49,7 +50,8 @@
 //!
 //! # A tour
 //! Reading goes through `read` (whole values) and `ranges` (parts, in blocks); `flights` makes one request of many; `landing` brings what came
-//! into the tier, in the room that `room` claims from the ledger in `catalog`. Writing is in `write`. `gates` puts what happens to one key in order.
+//! into the tier, in the room that `room` claims from the ledger in `catalog`. `freshness` says how old what is kept may be, by the time that `watch`
+//! tells, and `renewal` what happens after that. Writing is in `write`. `gates` puts what happens to one key in order.
 //! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
 #![forbid(unsafe_code)]
 
@@ -58,6 +60,7 @@ mod builder;
 mod catalog;
 mod fetched;
 mod flights;
+mod freshness;
 mod gates;
 mod info;
 mod inner;
@@ -68,10 +71,12 @@ mod opening;
 mod pieces;
 mod ranges;
 mod read;
+mod renewal;
 mod room;
 mod stats;
 mod store;
 mod tier;
+mod watch;
 mod write;
 
 /// The examples of the README, run as tests.
@@ -80,6 +85,7 @@ mod write;
 struct Readme;
 
 pub use builder::{Builder, WriteMode};
+pub use freshness::{Expiry, Freshness};
 pub use info::CacheInfo;
 pub use stats::Stats;
 pub use store::CacheStore;

@@ -16,6 +16,7 @@ use crate::{
     flights::Scope,
     inner::Inner,
     name::{BlobId, Part},
+    watch::{Mark, Moment},
 };
 
 /// Tells backup tools to pass over the directory: the standard of <https://bford.info/cachedir/>.
@@ -86,7 +87,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if self.opening.is_open() {
             return true;
         }
-        if self.clock.now().as_millis() < self.opening.retry_at.load(Ordering::Relaxed) {
+        if self.watch.now().as_millis() < self.opening.retry_at.load(Ordering::Relaxed) {
             return false;
         }
         let Ok(_turn) = self.opening.turn.try_lock() else { return false };
@@ -102,7 +103,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         match opened {
             Ok(()) => self.opening.open.store(true, Ordering::Release),
             Err(error) => {
-                let retry_at = self.clock.now().as_millis().saturating_add(RETRY_MS);
+                let retry_at = self.watch.now().as_millis().saturating_add(RETRY_MS);
                 self.opening.retry_at.store(retry_at, Ordering::Relaxed);
                 if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::InvalidArgument) {
                     return Err(error);
@@ -115,11 +116,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn reopen(&self) -> Result<()> {
         self.mark().await?;
         let blobs = self.find_blobs().await?;
-        let now = self.clock.now();
+        let now = self.watch.now();
         let surplus = {
             let mut catalog = self.catalog.lock();
             for Blob { id, size, entry } in blobs {
-                let expires = self.expires(&entry.content, entry.fetched);
+                let expires = self.useful_until(&entry.content, entry.fetched);
                 catalog.recover(id, size, entry, expires);
             }
             let mut written = self.opening.written.lock();
@@ -219,7 +220,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             return Ok(None);
         };
         let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
-        let entry = Entry { content: header.content, fetched: header.fetched, place };
+        let validated = Mark::new(Moment::noted(header.fetched, self.watch.moment()));
+        let entry = Entry { content: header.content, fetched: header.fetched, validated, place };
         Ok(Some(Blob { id, size: found.size, entry }))
     }
 
@@ -238,9 +240,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Whether a blob of that time is of use at present.
     fn is_wanted(&self, content: &Content, fetched: Timestamp) -> bool {
-        let now = self.clock.now();
-        match (content, self.expires(content, fetched)) {
-            (Content::Absent(_), _) if self.settings.absent_age_max.is_none() => false,
+        let now = self.watch.now();
+        match (content, self.useful_until(content, fetched)) {
+            (Content::Absent(_), _) if self.settings.freshness.absent_max_age.is_none() => false,
             // A time that is still to come is of another clock: its age cannot be told.
             (_, Some(expires)) => fetched <= now && now < expires,
             (_, None) => true,

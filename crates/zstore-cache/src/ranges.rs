@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use zstore_core::{
-    ByteRange, Error, ErrorKind, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store, Timestamp,
+    ByteRange, Error, ErrorKind, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store,
 };
 
 use crate::{
@@ -14,11 +14,10 @@ use crate::{
     inner::Inner,
     name::BlobId,
     pieces::Pieces,
-    read::{Boarded, Outcome, Request, answers},
+    read::{ATTEMPTS_MAX, Boarded, Outcome, Request, answers},
+    renewal::Renewal,
+    watch::Moment,
 };
-
-/// A value that changed under each of three readings is read straight from the source.
-const ATTEMPTS_MAX: usize = 3;
 
 /// More blocks than this (64 MiB of the default size) are asked for as one piece that only the same ask can join.
 const BLOCKS_MAX: u64 = 1024;
@@ -43,14 +42,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let mut skip_tier = self.tier.is_down();
         for _ in 0..ATTEMPTS_MAX {
-            let now = self.clock.now();
+            let now = self.watch.moment();
             let known = if skip_tier { None } else { self.known(key, now) };
-            let attempt = match known {
+            let attempt = match known.as_ref().map(|known| known.content.meta()) {
                 Some(None) => {
                     self.count(Outcome::Hit, true);
                     return Ok(None);
                 }
-                Some(Some(meta)) => self.ranges_of_known(meta, ranges, now).await?,
+                Some(Some(meta)) => self.ranges_of_known(meta.clone(), ranges, now).await?,
                 None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
@@ -75,14 +74,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// Of a value of which something is resident: what is missing is fetched, if it is still the same value.
-    async fn ranges_of_known(self: &Arc<Self>, meta: Meta, ranges: &[ByteRange], now: Timestamp) -> Result<Attempt> {
+    async fn ranges_of_known(self: &Arc<Self>, meta: Meta, ranges: &[ByteRange], now: Moment) -> Result<Attempt> {
         let wanted = self.resolve(&meta, ranges)?;
-        let whole = self.catalog.lock().fresh(&BlobId::whole(meta.key.clone()), now);
+        let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now.at);
         if let Some(whole) = whole {
-            return self.ranges_of_resident(&meta, wanted, &whole).await;
+            return self.ranges_of_resident(&meta, wanted, &whole, now).await;
         }
         let needed = self.blocks_of(&wanted);
-        let resident = self.catalog.lock().blocks(&meta, &needed, now);
+        let resident = self.catalog.lock().blocks(&meta, &needed, now.at);
+        let Some(vouched) = self.vouch(&resident, resident.len() < needed.len(), now).await? else {
+            return Ok(Attempt::Changed);
+        };
         let Some(mut pieces) = self.read_blocks(&meta, resident).await else { return Ok(Attempt::Unreadable) };
         let is_missing = |index: &u64| pieces.join(&self.block_extent(*index, meta.size)).is_none();
         let missing: Vec<u64> = needed.into_iter().filter(is_missing).collect();
@@ -96,8 +98,28 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         };
         // What joined flights bring of the last block of a shorter version is less than is wanted of a longer one.
         let Some(ranges) = pieces.assemble(meta, wanted) else { return Ok(Attempt::Changed) };
-        self.count(outcome, false);
+        self.count(if outcome == Outcome::Hit { vouched } else { outcome }, false);
         Ok(Attempt::Done(Some(ranges)))
+    }
+
+    /// Whether these blocks of a value may be served, and as what; `None` if they are no longer what the source has.
+    ///
+    /// If others are to be fetched with them, what comes will tell whether they are still of one version.
+    async fn vouch(
+        self: &Arc<Self>,
+        blocks: &[(u64, Arc<Entry>)],
+        fetches: bool,
+        now: Moment,
+    ) -> Result<Option<Outcome>> {
+        let stalest = blocks.iter().map(|(_, entry)| entry).max_by_key(|entry| self.standing(entry, now));
+        let Some(stalest) = stalest else { return Ok(Some(Outcome::Hit)) };
+        if fetches && self.settings.freshness.is_renewable(&stalest.content) {
+            return Ok(Some(Outcome::Hit));
+        }
+        Ok(match self.renewal(stalest, false, now).await? {
+            Renewal::Served(outcome) => Some(outcome),
+            Renewal::Outdated(..) => None,
+        })
     }
 
     /// Of a value that is resident as a whole.
@@ -106,17 +128,19 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         meta: &Meta,
         wanted: Vec<Range<u64>>,
         whole: &Arc<Entry>,
+        now: Moment,
     ) -> Result<Attempt> {
         let id = BlobId::whole(meta.key.clone());
         let same = whole.content.meta().is_some_and(|own| own.is_same_value(meta));
         if !same {
             return Ok(Attempt::Changed);
         }
+        let Renewal::Served(outcome) = self.renewal(whole, false, now).await? else { return Ok(Attempt::Changed) };
         let reads = wanted.iter().map(|range| self.read_entry(&id, whole, range.clone()));
         let bytes: Option<Vec<Bytes>> = futures::future::join_all(reads).await.into_iter().collect();
         let Some(bytes) = bytes else { return Ok(Attempt::Unreadable) };
         let parts: Vec<Part> = wanted.into_iter().zip(bytes).map(|(range, bytes)| Part { range, bytes }).collect();
-        self.count(Outcome::Hit, false);
+        self.count(outcome, false);
         Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts })))
     }
 
@@ -125,7 +149,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self: &Arc<Self>,
         key: &Key,
         ranges: &[ByteRange],
-        now: Timestamp,
+        now: Moment,
         skip_tier: bool,
     ) -> Result<Attempt> {
         let find = || if skip_tier { None } else { self.known(key, now) };
@@ -133,10 +157,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let start = |asks: Vec<Ask>, departure| {
                 self.fetch(key.clone(), Request::Ranges(self.runs(&asks, u64::MAX)), departure)
             };
-            let (own, joined) = match self.flights.board(key, asks, (now, self.oldest(now)), find, start) {
-                Boarding::Landed(_) => return Ok(Attempt::Changed),
-                Boarding::Waits { own, joined } => (own, joined),
-            };
+            let (own, joined) =
+                match self.flights.board(key, asks, (now, self.settings.freshness.value_age_max(key)), find, start) {
+                    Boarding::Landed(_) => return Ok(Attempt::Changed),
+                    Boarding::Waits { own, joined } => (own, joined),
+                };
             let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
             match answers(&own.into_iter().chain(joined).collect::<Vec<_>>()).await {
                 // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be had.
@@ -212,7 +237,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self: &Arc<Self>,
         meta: &Meta,
         missing: &[u64],
-        now: Timestamp,
+        now: Moment,
         pieces: &mut Pieces,
     ) -> Result<Fetching> {
         if missing.is_empty() {
@@ -222,17 +247,19 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let asks = missing.iter().map(|index| Ask::Block(*index)).collect();
         let find = || {
             let missing = missing.iter().copied().collect();
-            let landed = !self.tier.is_down() && self.catalog.lock().blocks(meta, &missing, now).len() == missing.len();
+            let landed =
+                !self.tier.is_down() && self.catalog.lock().blocks(meta, &missing, now.at).len() == missing.len();
             landed.then_some(())
         };
         let start = |asks: Vec<Ask>, departure| {
             let request = Request::Ranges(self.runs(&asks, meta.size));
             self.fetch(key.clone(), request, departure)
         };
-        let (own, joined) = match self.flights.board(key, asks, (now, self.oldest(now)), find, start) {
-            Boarding::Landed(()) => return Ok(Fetching::Changed),
-            Boarding::Waits { own, joined } => (own, joined),
-        };
+        let (own, joined) =
+            match self.flights.board(key, asks, (now, self.settings.freshness.value_age_max(key)), find, start) {
+                Boarding::Landed(()) => return Ok(Fetching::Changed),
+                Boarding::Waits { own, joined } => (own, joined),
+            };
         let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
         let tickets: Vec<_> = own.into_iter().chain(joined).collect();
         let answers = match answers(&tickets).await {
@@ -247,8 +274,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         for fetched in answers {
             let Fetched::Value { meta: found, pieces: new } = &*fetched else { return Ok(Fetching::Missing) };
             if !found.is_same_value(meta) {
-                let gone = self.catalog.lock().leave_others(found);
-                self.remove_behind(gone).await;
                 return Ok(Fetching::Changed);
             }
             pieces.add_parts(new);

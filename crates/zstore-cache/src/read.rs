@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use zstore_core::{
     ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Object, Operation, Ranges, ReadStore, Result, Store,
-    Timestamp,
+    Version,
 };
 use zstore_policy::Reason;
 
@@ -18,13 +18,20 @@ use crate::{
     inner::Inner,
     landing::Aloft,
     name::BlobId,
+    renewal::Renewal,
+    watch::Moment,
 };
+
+/// A value that changed under each of three readings is read straight from the source.
+pub(crate) const ATTEMPTS_MAX: usize = 3;
 
 /// What is asked of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     Whole,
     Head,
+    /// The whole value, unless it still has this version.
+    Renewal(Version),
     Ranges(Vec<ByteRange>),
 }
 
@@ -39,16 +46,25 @@ pub(crate) enum Boarded<X> {
 /// How a read came by its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// With what was resident.
     Hit,
+    /// With what was resident, after the source said that it still has it.
+    Revalidated,
+    /// With what was resident and past its age.
+    Stale,
+    /// By asking the source.
     Miss,
+    /// By what others were asking the source.
     Coalesced,
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn get(self: &Arc<Self>, key: &Key, options: &GetOptions) -> Result<Fetch> {
         let conditional = options.if_match.is_some() || options.if_none_match.is_some();
-        if conditional && let Some(known) = self.known(key, self.clock.now()) {
-            let answer = known.map_or(Ok(Some(Fetch::Missing)), |meta| self.judge(&meta, options));
+        let now = self.watch.moment();
+        let known = if conditional { self.known(key, now) } else { None };
+        if let Some(known) = known.filter(|known| self.standing(known, now).is_fresh()) {
+            let answer = known.content.meta().map_or(Ok(Some(Fetch::Missing)), |meta| self.judge(meta, options));
             if let Some(answer) = answer? {
                 self.count(Outcome::Hit, matches!(answer, Fetch::Missing));
                 return Ok(answer);
@@ -76,8 +92,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if !self.holds_memory {
             return None;
         }
-        let now = self.clock.now();
-        let entry = self.catalog.lock().probe(&BlobId::whole(key.clone()), now)?;
+        let now = self.watch.moment();
+        let entry = self.catalog.lock().probe(&BlobId::whole(key.clone()), now.at)?;
+        if !self.standing(&entry, now).is_fresh() {
+            return None;
+        }
         let object = match (&entry.place, entry.content.meta()) {
             (Place::Held(bytes), Some(meta)) => {
                 let range = options.range.as_ref().map_or(Ok(0..meta.size), |range| range.resolve(meta.size)).ok()?;
@@ -100,28 +119,37 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// The whole value; `None` if it is missing.
     pub(crate) async fn whole(self: &Arc<Self>, key: &Key) -> Result<Option<Object>> {
         let id = BlobId::whole(key.clone());
-        let mut skip_tier = self.tier.is_down();
-        let (ticket, outcome) = loop {
-            let now = self.clock.now();
-            let find = || if skip_tier { None } else { self.catalog.lock().probe(&id, now) };
-            let entry = match find() {
-                Some(entry) => entry,
-                None => match self.board_one(key, Ask::Whole, Request::Whole, now, find) {
-                    Boarded::Landed(entry) => entry,
-                    Boarded::Waits(ticket, outcome) => break (ticket, outcome),
+        let (mut skip_tier, mut attempts) = (self.tier.is_down(), 0);
+        let (fetched, outcome) = loop {
+            let now = self.watch.moment();
+            let find = || if skip_tier { None } else { self.probe(&id, now) };
+            let find_fresh = || find().filter(|entry| self.standing(entry, now).is_fresh());
+            let (entry, outcome) = match find() {
+                Some(entry) => match self.renewal(&entry, true, now).await? {
+                    Renewal::Served(outcome) => (entry, outcome),
+                    Renewal::Outdated(fetched, outcome) if fetched.is_whole() => break (fetched, outcome),
+                    Renewal::Outdated(..) => {
+                        // A value that keeps changing is read past the tier.
+                        attempts += 1;
+                        skip_tier |= attempts == ATTEMPTS_MAX;
+                        continue;
+                    }
+                },
+                None => match self.board_one(key, Ask::Whole, Request::Whole, now, find_fresh) {
+                    Boarded::Landed(entry) => (entry, Outcome::Hit),
+                    Boarded::Waits(ticket, outcome) => break (ticket.answer().await?, outcome),
                 },
             };
             let Some(meta) = entry.content.meta() else {
-                self.count(Outcome::Hit, true);
+                self.count(outcome, true);
                 return Ok(None);
             };
             if let Some(bytes) = self.read_entry(&id, &entry, 0..meta.size).await {
-                self.count(Outcome::Hit, false);
+                self.count(outcome, false);
                 return Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }));
             }
             skip_tier = true;
         };
-        let fetched = ticket.answer().await?;
         self.count(outcome, false);
         match fetched.whole() {
             Some((meta, bytes)) => Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() })),
@@ -141,24 +169,28 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// What is known of the value; `None` if it is missing.
     pub(crate) async fn head(self: &Arc<Self>, key: &Key) -> Result<Option<Meta>> {
-        let now = self.clock.now();
+        let now = self.watch.moment();
         let find = || self.known(key, now);
-        let known = match find() {
-            Some(known) => known,
-            None => match self.board_one(key, Ask::Head, Request::Head, now, find) {
-                Boarded::Landed(known) => known,
+        let find_fresh = || find().filter(|entry| self.standing(entry, now).is_fresh());
+        let (known, outcome) = match find() {
+            Some(known) => match self.renewal(&known, false, now).await? {
+                Renewal::Served(outcome) => (known, outcome),
+                Renewal::Outdated(fetched, outcome) => {
+                    self.count(outcome, false);
+                    return Ok(fetched.meta().cloned());
+                }
+            },
+            None => match self.board_one(key, Ask::Head, Request::Head, now, find_fresh) {
+                Boarded::Landed(known) => (known, Outcome::Hit),
                 Boarded::Waits(ticket, outcome) => {
                     let fetched = ticket.answer().await?;
                     self.count(outcome, false);
-                    return Ok(match &*fetched {
-                        Fetched::Missing => None,
-                        Fetched::Value { meta, .. } => Some(meta.clone()),
-                    });
+                    return Ok(fetched.meta().cloned());
                 }
             },
         };
-        self.count(Outcome::Hit, known.is_none());
-        Ok(known)
+        self.count(outcome, known.content.meta().is_none());
+        Ok(known.content.meta().cloned())
     }
 
     /// Joins the flight of one ask or starts it, unless `find` finds what landed meanwhile.
@@ -167,25 +199,28 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         key: &Key,
         ask: Ask,
         request: Request,
-        now: Timestamp,
+        now: Moment,
         find: impl FnOnce() -> Option<X>,
     ) -> Boarded<X> {
         let start = |departure| self.fetch(key.clone(), request, departure);
-        match self.flights.board_one(key, ask, (now, self.oldest(now)), find, start) {
+        let age_max = self.settings.freshness.value_age_max(key);
+        match self.flights.board_one(key, ask, (now, age_max), find, start) {
             BoardingOne::Landed(found) => Boarded::Landed(found),
             BoardingOne::Own(ticket) => Boarded::Waits(ticket, Outcome::Miss),
             BoardingOne::Joined(ticket) => Boarded::Waits(ticket, Outcome::Coalesced),
         }
     }
 
-    /// What is resident tells of the value: nothing, that it is missing, or what it is.
-    #[expect(clippy::option_option, reason = "not knowing and knowing of absence are two things")]
-    pub(crate) fn known(&self, key: &Key, now: Timestamp) -> Option<Option<Meta>> {
-        let mut catalog = self.catalog.lock();
-        match catalog.probe(&BlobId::whole(key.clone()), now) {
-            Some(entry) => Some(entry.content.meta().cloned()),
-            None => catalog.meta(key, now).map(Some),
-        }
+    /// Something resident that tells what the value is, or that it is missing; a fresh one if there is one.
+    pub(crate) fn known(&self, key: &Key, now: Moment) -> Option<Arc<Entry>> {
+        let whole = self.probe(&BlobId::whole(key.clone()), now);
+        whole.or_else(|| self.catalog.lock().any_block(key, now.at, |entry| self.standing(entry, now).is_fresh()))
+    }
+
+    /// What is resident under this id, if it is of any use. An absence past its age is not: there is nothing in it to renew.
+    fn probe(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
+        let entry = self.catalog.lock().probe(id, now.at)?;
+        (entry.content.meta().is_some() || self.standing(&entry, now).is_fresh()).then_some(entry)
     }
 
     /// A fetch from the source, as a flight. What it brings lands behind the backs of those who wait for it.
@@ -208,10 +243,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn request(&self, key: &Key, request: &Request) -> Result<Fetched> {
         self.counters.source_requests.add(1);
         let fetched: Fetched = match request {
-            Request::Whole => self.source.get(key, &GetOptions::default()).await?.into_object().into(),
+            Request::Whole => self.source.get(key, &GetOptions::default()).await?.into(),
+            Request::Renewal(version) => {
+                self.source.get(key, &GetOptions::default().if_none_match(version.clone())).await?.into()
+            }
             Request::Head => self.source.head(key).await?.into(),
             Request::Ranges(ranges) => match &ranges[..] {
-                [range] => self.source.get(key, &GetOptions::range(range.clone())).await?.into_object().into(),
+                [range] => self.source.get(key, &GetOptions::range(range.clone())).await?.into(),
                 ranges => self.source.get_ranges(key, ranges).await?.into(),
             },
         };
@@ -314,6 +352,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) fn count(&self, outcome: Outcome, absent: bool) {
         let counter = match outcome {
             Outcome::Hit => &self.counters.hits,
+            Outcome::Revalidated => &self.counters.revalidated,
+            Outcome::Stale => &self.counters.stale,
+            Outcome::Miss if self.tier.is_down() => &self.counters.bypassed,
             Outcome::Miss => &self.counters.misses,
             Outcome::Coalesced => &self.counters.coalesced,
         };

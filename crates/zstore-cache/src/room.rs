@@ -94,7 +94,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Claims room for a blob, and removes what has to leave for it. `None` if there is no room or the tier does not let go.
     pub(crate) async fn claim(&self, id: &BlobId, weight: u64) -> Option<Claimed<'_, S, T>> {
-        let now = self.clock.now();
+        let now = self.watch.now();
         let granted = self.catalog.lock().reserve(id.clone(), weight, now);
         let Ok(Grant { reservation, leaving }) = granted else {
             self.counters.refused.add(1);
@@ -160,7 +160,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             stranded
         };
         if !stranded.is_empty() {
-            let next = self.clock.now().saturating_add(RETRY_PAUSE);
+            let next = self.watch.now().saturating_add(RETRY_PAUSE);
             self.retry_removals_at.store(next.as_millis(), Ordering::Relaxed);
             self.remove(stranded).await;
         }
@@ -172,7 +172,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         S: 'static,
         T: 'static,
     {
-        if self.clock.now().as_millis() < self.retry_removals_at.load(Ordering::Relaxed) {
+        if self.watch.now().as_millis() < self.retry_removals_at.load(Ordering::Relaxed) {
             return;
         }
         let inner = Arc::clone(self);

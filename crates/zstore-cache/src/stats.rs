@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts since the cache was built. Every number only grows.
 ///
-/// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, a miss, or coalesced.
+/// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, revalidated, stale, a miss, coalesced, or bypassed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -16,6 +16,12 @@ pub struct Stats {
     pub misses: u64,
     /// Reads that asked nobody because they joined what others were fetching.
     pub coalesced: u64,
+    /// Reads answered with what was resident after the source said that it still has this version.
+    pub revalidated: u64,
+    /// Reads answered with what was resident though it had passed its age, as [`Freshness`](crate::Freshness) allows.
+    pub stale: u64,
+    /// Reads that asked the source while the tier was left alone for its faults.
+    pub bypassed: u64,
     /// Calls to the source to read. One call may be several requests on the wire if a remote store splits it.
     pub source_requests: u64,
     /// Bytes of values that came from the source.
@@ -35,11 +41,17 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// The part of all reads that did not ask the source, coalesced ones not counted among them; 0 before the first read.
+    /// All reads that were answered.
+    #[must_use]
+    pub const fn reads(&self) -> u64 {
+        self.hits + self.misses + self.coalesced + self.revalidated + self.stale + self.bypassed
+    }
+
+    /// The part of all reads that was answered with what was resident: hits, revalidated and stale ones; 0 before the first read.
     #[must_use]
     pub fn hit_ratio(&self) -> f64 {
-        let reads = self.hits + self.misses + self.coalesced;
-        if reads == 0 { 0.0 } else { self.hits as f64 / reads as f64 }
+        let reads = self.reads();
+        if reads == 0 { 0.0 } else { (self.hits + self.revalidated + self.stale) as f64 / reads as f64 }
     }
 
     /// What was counted since `earlier`.
@@ -50,6 +62,9 @@ impl Stats {
             absent_hits: self.absent_hits.saturating_sub(earlier.absent_hits),
             misses: self.misses.saturating_sub(earlier.misses),
             coalesced: self.coalesced.saturating_sub(earlier.coalesced),
+            revalidated: self.revalidated.saturating_sub(earlier.revalidated),
+            stale: self.stale.saturating_sub(earlier.stale),
+            bypassed: self.bypassed.saturating_sub(earlier.bypassed),
             source_requests: self.source_requests.saturating_sub(earlier.source_requests),
             source_bytes: self.source_bytes.saturating_sub(earlier.source_bytes),
             tier_bytes: self.tier_bytes.saturating_sub(earlier.tier_bytes),
@@ -69,6 +84,9 @@ pub(crate) struct Counters {
     pub(crate) absent_hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) coalesced: Counter,
+    pub(crate) revalidated: Counter,
+    pub(crate) stale: Counter,
+    pub(crate) bypassed: Counter,
     pub(crate) source_requests: Counter,
     pub(crate) source_bytes: Counter,
     pub(crate) tier_bytes: Counter,

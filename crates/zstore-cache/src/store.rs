@@ -44,7 +44,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         CacheInfo {
             cache_store_type: inner.tier.store.to_string(),
             namespace: inner.namespace.name.clone(),
-            max_age: inner.settings.age_max,
+            freshness: inner.settings.freshness.clone(),
             max_size: inner.settings.size_max,
             current_size: catalog.ledger().charged().saturating_sub(overhead_size),
             overhead_size,
@@ -67,6 +67,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
             absent_hits: counters.absent_hits.get(),
             misses: counters.misses.get(),
             coalesced: counters.coalesced.get(),
+            revalidated: counters.revalidated.get(),
+            stale: counters.stale.get(),
+            bypassed: counters.bypassed.get(),
             source_requests: counters.source_requests.get(),
             source_bytes: counters.source_bytes.get(),
             tier_bytes: counters.tier_bytes.get(),

@@ -83,7 +83,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let _gate = self.gates.enter(&key).await;
         let writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Replaced).await;
-        let started = self.clock.now();
+        let started = self.watch.moment();
         let version = self.source.set(&key, value.clone(), mode).await?;
         let token = writing.written();
         if self.settings.write_mode == WriteMode::Through {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, Expiry, Freshness};
 use zstore_core::{ByteRange, Operation, ReadStoreExt, StoreExt, Timestamp};
 use zstore_testkit::ManualClock;
 
@@ -98,10 +98,11 @@ async fn a_clock_set_back_before_a_restart_makes_nothing_young() {
 }
 
 #[tokio::test]
-async fn the_stale_leave_before_the_fresh() {
+async fn what_is_of_no_use_leaves_before_the_fresh() {
     let (source, tier, clock) =
         (source(), Arc::new(zstore_memory::MemoryStore::new()), Arc::new(ManualClock::default()));
-    let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(Duration::from_secs(10)).max_size(200);
+    let freshness = Freshness::aged(Duration::from_secs(10)).expiry(Expiry::Refetch);
+    let builder = CacheStore::builder(Arc::clone(&source), tier).freshness(freshness).max_size(200);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     cache.put(&key("old"), vec![0; 100]).await.unwrap();
     clock.advance(Duration::from_secs(5));

@@ -29,7 +29,7 @@ async fn the_smallest_sound_settings_are_taken() {
     let builder = CacheStore::builder(source(), Arc::new(MemoryStore::new()));
     let cache = builder.max_size(1).max_age(Duration::ZERO).block_size(4096).build().await.unwrap();
     assert_eq!(cache.info().max_size, Some(1));
-    assert_eq!(cache.info().max_age, Some(Duration::ZERO));
+    assert_eq!(cache.info().freshness.max_age, Some(Duration::ZERO));
 }
 
 #[tokio::test]
@@ -37,6 +37,6 @@ async fn the_information_tells_what_was_set() {
     let tier = tier();
     let builder = CacheStore::builder(source(), Arc::clone(&tier)).namespace("mine").max_size(None);
     let info = builder.build().await.unwrap().info();
-    assert_eq!((info.namespace.as_str(), info.max_size, info.max_age), ("mine", None, None));
+    assert_eq!((info.namespace.as_str(), info.max_size, info.freshness.max_age), ("mine", None, None));
     assert_eq!(info.cache_store_type, tier.to_string());
 }

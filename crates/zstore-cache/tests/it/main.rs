@@ -8,6 +8,7 @@ mod attacks; // what was found by attacking it
 mod budget; // C2
 mod fail_open; // C3
 mod flights; // C4
+mod freshness; // C9
 mod integrity; // C8
 mod isolation; // C10
 mod model; // any operations in any order, over a tier that fails

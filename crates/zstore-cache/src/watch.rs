@@ -1,0 +1,145 @@
+//! The watch: the present time, and whether the clock was set back since.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use zstore_core::{Clock, Timestamp};
+
+/// Readings of several threads may reach us out of order, but not by so much: a clock that falls behind by more was set back.
+const SETBACK_MS: u64 = 1_000;
+/// The latest reading is noted in steps of this, so that hits do not fight for one cache line.
+const STEP_MS: u64 = 100;
+
+/// A time, and how often the clock had been set back by then: two times with a setback between them cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    setbacks: u64,
+}
+
+impl Moment {
+    /// The time `at`, if it is one that this watch has not seen pass: what an earlier process noted. If it is still to come, it was
+    /// told by another clock, and compares with no time of this one.
+    pub(crate) fn noted(at: Timestamp, now: Self) -> Self {
+        let known = now.since(Self { at, ..now }).is_some();
+        Self { at, setbacks: if known { now.setbacks } else { u64::MAX } }
+    }
+
+    /// How long before `self` that was; none if the clock was set back since, or if that is still to come.
+    pub(crate) fn since(self, earlier: Self) -> Option<Duration> {
+        // Readings of one instant may differ by the slack that is no setback.
+        let ahead = earlier.at.as_millis().saturating_sub(self.at.as_millis());
+        let elapsed = self.at.as_millis().saturating_sub(earlier.at.as_millis());
+        (earlier.setbacks == self.setbacks && ahead <= SETBACK_MS).then_some(Duration::from_millis(elapsed))
+    }
+
+    /// Whether that was not after `self`, as far as anyone can tell.
+    pub(crate) fn may_follow(self, earlier: Self) -> bool {
+        earlier.setbacks != self.setbacks || earlier.at <= self.at
+    }
+}
+
+/// A moment that may be set to a later one.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    at_ms: AtomicU64,
+    setbacks: AtomicU64,
+}
+
+impl Mark {
+    pub(crate) const fn new(moment: Moment) -> Self {
+        Self { at_ms: AtomicU64::new(moment.at.as_millis()), setbacks: AtomicU64::new(moment.setbacks) }
+    }
+
+    /// Whoever reads meanwhile gets the old moment, the new one, or one that compares with none.
+    pub(crate) fn set(&self, moment: Moment) {
+        self.setbacks.store(u64::MAX, Ordering::SeqCst);
+        self.at_ms.store(moment.at.as_millis(), Ordering::SeqCst);
+        self.setbacks.store(moment.setbacks, Ordering::SeqCst);
+    }
+
+    pub(crate) fn get(&self) -> Moment {
+        let setbacks = self.setbacks.load(Ordering::SeqCst);
+        let at = Timestamp::from_millis(self.at_ms.load(Ordering::SeqCst));
+        Moment { at, setbacks }
+    }
+}
+
+/// A clock that notices when it is set back.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    clock: Arc<dyn Clock>,
+    /// About the latest time that was read.
+    latest_ms: AtomicU64,
+    setbacks: AtomicU64,
+}
+
+impl Watch {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let latest_ms = AtomicU64::new(clock.now().as_millis());
+        Self { clock, latest_ms, setbacks: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        let (now_ms, latest_ms) = (now.as_millis(), self.latest_ms.load(Ordering::Acquire));
+        if now_ms >= latest_ms.saturating_add(STEP_MS) {
+            self.latest_ms.fetch_max(now_ms, Ordering::AcqRel);
+        } else if now_ms.saturating_add(SETBACK_MS) < latest_ms {
+            // Counted before the latest time falls back: whoever reads the new time sees the count too.
+            self.setbacks.fetch_add(1, Ordering::AcqRel);
+            self.latest_ms.fetch_min(now_ms, Ordering::AcqRel);
+        }
+        now
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        let at = self.now();
+        Moment { at, setbacks: self.setbacks.load(Ordering::Acquire) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Hands(Mutex<u64>);
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(*self.0.lock())
+        }
+    }
+
+    #[test]
+    fn times_before_and_after_a_setback_cannot_be_compared() {
+        let hands = Arc::new(Hands(Mutex::new(1_000_000)));
+        let watch = Watch::new(Arc::clone(&hands) as _);
+        let before = watch.moment();
+        *hands.0.lock() = 1_060_000;
+        assert_eq!(watch.moment().since(before), Some(Duration::from_secs(60)));
+        *hands.0.lock() = 1_030_000;
+        let after = watch.moment();
+        assert_eq!(after.since(before), None, "it is any time from half a minute to for ever");
+        *hands.0.lock() = 1_090_000;
+        assert_eq!(watch.moment().since(before), None, "and stays so");
+        assert_eq!(watch.moment().since(after), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_reading_that_comes_late_is_no_setback() {
+        let hands = Arc::new(Hands(Mutex::new(1_000_500)));
+        let watch = Watch::new(Arc::clone(&hands) as _);
+        let first = watch.moment();
+        *hands.0.lock() = 1_000_000;
+        assert_eq!(watch.moment().since(first), Some(Duration::ZERO));
+    }
+}
