@@ -123,16 +123,16 @@ impl Catalog {
         &mut self,
         id: BlobId,
         weight: u64,
+        expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Grant<BlobId, Arc<Entry>>, Refused> {
-        let grant = self.ledger.reserve(id.clone(), weight, now.as_millis())?;
+        let grant = self.ledger.reserve(id.clone(), weight, terms(&id, expires), now.as_millis())?;
         self.note(id);
         Ok(grant)
     }
 
-    pub(crate) fn commit(&mut self, claim: Claim, entry: Entry, expires: Option<Timestamp>) -> Result<(), Claim> {
-        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(&claim.key), cost: 1 };
-        self.ledger.commit(claim, Arc::new(entry), terms)
+    pub(crate) fn commit(&mut self, claim: Claim, entry: Entry) -> Result<(), Claim> {
+        self.ledger.commit(claim, Arc::new(entry))
     }
 
     pub(crate) fn abort(&mut self, claim: Claim) {
@@ -226,7 +226,7 @@ impl Catalog {
 
     /// A blob found in the tier on opening.
     pub(crate) fn recover(&mut self, id: BlobId, weight: u64, entry: Entry, expires: Option<Timestamp>) -> bool {
-        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(&id), cost: 1 };
+        let terms = terms(&id, expires);
         let recovered = self.ledger.recover(id.clone(), weight, Arc::new(entry), terms).is_ok();
         if recovered {
             self.note(id);
@@ -272,4 +272,9 @@ impl Catalog {
             self.parts.remove(&id.key);
         }
     }
+}
+
+/// What a blob is resident with.
+fn terms(id: &BlobId, expires: Option<Timestamp>) -> Terms {
+    Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(id), cost: 1 }
 }

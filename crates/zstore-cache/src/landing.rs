@@ -61,7 +61,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if draft.expires.is_some_and(|expires| expires <= self.watch.now()) || self.has_whole(&draft.entry.content) {
             return;
         }
-        let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await else { return };
+        let Some(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await else { return };
         let _gate = self.gates.enter(&draft.id.key).await;
         self.write_blob(claimed, draft, token).await;
     }
@@ -74,13 +74,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         // A slice would keep the whole buffer of its writer in memory.
         let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
-        if let Some(claimed) = self.claim(&draft.id, draft.payload.size()).await {
+        if let Some(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
             self.write_blob(claimed, draft, token).await;
         }
     }
 
     async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) {
-        let Draft { id, entry, payload, expires } = draft;
+        let Draft { id, entry, payload, .. } = draft;
         let Ok(name) = self.namespace.blob_key(&id) else { return };
         if token.is_doomed() || self.has_whole(&entry.content) {
             return;
@@ -92,7 +92,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         claimed.write();
         let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
-        if written && self.commit(&mut claimed, entry, expires, token) {
+        if written && self.commit(&mut claimed, entry, token) {
             return;
         }
         if let Some(gone) = claimed.spoil() {
@@ -101,11 +101,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Makes a written blob resident, unless a write to its key has begun.
-    fn commit(&self, claimed: &mut Claimed<'_, S, T>, entry: Entry, expires: Option<Timestamp>, token: &Token) -> bool {
+    fn commit(&self, claimed: &mut Claimed<'_, S, T>, entry: Entry, token: &Token) -> bool {
         let Some(claim) = claimed.take() else { return false };
         let mut catalog = self.catalog.lock();
         // Under the lock: whoever dooms the token takes what is resident out of service after that, and finds this too.
-        let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry, expires) };
+        let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry) };
         drop(catalog);
         match refused {
             Ok(()) => true,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use zstore_core::{Error, ReadStore, Store};
+use zstore_core::{Error, ReadStore, Store, Timestamp};
 use zstore_policy::Grant;
 
 use crate::{
@@ -92,10 +92,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Claims room for a blob, and removes what has to leave for it. `None` if there is no room or the tier does not let go.
-    pub(crate) async fn claim(&self, id: &BlobId, weight: u64) -> Option<Claimed<'_, S, T>> {
+    /// Claims room for a blob that is of use until `expires`, and removes what has to leave for it. `None` if there is no room, the
+    /// policy would rather keep what is there, or the tier does not let go.
+    pub(crate) async fn claim(
+        &self,
+        id: &BlobId,
+        weight: u64,
+        expires: Option<Timestamp>,
+    ) -> Option<Claimed<'_, S, T>> {
         let now = self.watch.now();
-        let granted = self.catalog.lock().reserve(id.clone(), weight, now);
+        let granted = self.catalog.lock().reserve(id.clone(), weight, expires, now);
         let Ok(Grant { reservation, leaving }) = granted else {
             self.counters.refused.add(1);
             return None;

@@ -54,7 +54,8 @@ use crate::policy::{Candidate, Policy, Slot};
 /// - **L6 The expired go first**, those stale for longest ahead, then whom the policy names; and no more than needed.
 /// - **L7 Staleness.** A resident is stale from `expires` on (`expires <= now`) and is then never answered as fresh.
 /// - **L8 One resident a key.** A second commit or recovery of a resident key is not accepted.
-/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh. One that breaks its own
+/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh; and it is asked whether to
+///   admit a candidate for whom others than the expired would have to leave. One that breaks its own
 ///   laws costs hits, never the budget.
 /// - **L10 Determinism.** The same calls, with a policy that is deterministic, give the same answers in the same order.
 ///
@@ -145,13 +146,17 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// What must leave for it goes out of service at once and is handed back in [`Grant::leaving`]: law L3 says what to do
     /// with it. `key` need not be absent: a resident of the same key is not replaced by this (see [`leave`](Self::leave)),
-    /// though it may be among the victims.
+    /// though it may be among the victims. `terms` are what the value will be resident with once committed.
     ///
     /// # Errors
     ///
     /// [`Refused::TooLarge`] when the value can never fit, [`Refused::NoRoom`] when evicting everybody would not be enough
-    /// at the moment. Nobody has left then.
-    pub fn reserve(&mut self, key: K, weight: u64, now: Tick) -> Result<Grant<K, R>, Refused> {
+    /// at the moment, [`Refused::NotAdmitted`] when the policy would rather keep who is there. Nobody has left then.
+    ///
+    /// # Cost
+    ///
+    /// Logarithmic in the residents for each that leaves. A refusal by the policy has looked at the stale who would have left.
+    pub fn reserve(&mut self, key: K, weight: u64, terms: Terms, now: Tick) -> Result<Grant<K, R>, Refused> {
         if weight > self.balance.room_max() {
             return Err(Refused::TooLarge);
         }
@@ -161,6 +166,11 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
             return Err(Refused::NoRoom);
         }
         let slot = self.table.next_slot().ok_or(Refused::NoRoom)?;
+        let unexpired = needed - needed.min(self.table.weight_stale(now, needed));
+        let candidate = Candidate { slot, id: terms.id, weight, cost: terms.cost };
+        if unexpired > 0 && !self.policy.admit(&candidate, unexpired) {
+            return Err(Refused::NotAdmitted);
+        }
         let serial = self.serial;
         self.serial += 1;
         let mut claim = Claim { serial, weight, credit, unpaid: 0 };
@@ -173,7 +183,7 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
             *kept = claim;
         }
         self.balance.open(&claim);
-        let reservation = Reservation { key, weight, claim: id };
+        let reservation = Reservation { key, weight, terms, claim: id };
         Ok(Grant { reservation, leaving })
     }
 
@@ -188,12 +198,13 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// The reservation comes back, unchanged and still charged, when its key is already resident, or when it is not paid
     /// (a caller's bug: see [`is_paid`](Self::is_paid)). Bytes were written, so [`spoil`](Self::spoil) it.
-    pub fn commit(&mut self, reservation: Reservation<K>, record: R, terms: Terms) -> Result<(), Reservation<K>> {
+    pub fn commit(&mut self, reservation: Reservation<K>, record: R) -> Result<(), Reservation<K>> {
         let claim = match self.table.claim_of(reservation.claim) {
             Some(claim) if claim.is_paid() && !self.table.keys.contains_key(&reservation.key) => *claim,
             _ => return Err(reservation),
         };
         self.balance.commit(&claim);
+        let terms = reservation.terms;
         let held = Held { key: reservation.key, record, weight: claim.weight, expires: terms.expires };
         self.admit(reservation.claim.slot, held, terms);
         Ok(())
@@ -366,6 +377,28 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     /// Every resident, in no order that means anything, the same for the same calls.
     pub fn iter(&self) -> impl Iterator<Item = (&K, Resident<'_, R>)> {
         self.table.residents().map(|(_, held)| (&held.key, held.resident()))
+    }
+
+    /// Every resident, first to leave first as nearly as the policy can tell. Recovered in this order, they keep their
+    /// standing.
+    ///
+    /// # Cost
+    ///
+    /// Linear in the residents, and one allocation.
+    pub fn in_order(&self) -> Vec<(&K, Resident<'_, R>)> {
+        let mut due = vec![true; self.table.entries.len()];
+        let mut order = Vec::with_capacity(self.len());
+        let mut visit = |slot: Slot| {
+            if let Some(held) = self.table.held(slot)
+                && std::mem::take(&mut due[slot.index()])
+            {
+                order.push((&held.key, held.resident()));
+            }
+        };
+        self.policy.for_each_held(&mut visit);
+        // Whom a lawless policy forgot is not lost.
+        self.table.residents().for_each(|(slot, _)| visit(slot));
+        order
     }
 
     /// How many have gone out of service, by reason.

@@ -29,12 +29,12 @@
 //! let now = 1_000;
 //!
 //! // Budget before bytes: reserve, then write, then commit.
-//! let grant = ledger.reserve("a", 6, now).unwrap();
+//! let grant = ledger.reserve("a", 6, Terms::default(), now).unwrap();
 //! assert!(grant.leaving.is_empty());
-//! ledger.commit(grant.reservation, 1, Terms::default()).unwrap();
+//! ledger.commit(grant.reservation, 1).unwrap();
 //!
 //! // "b" does not fit beside "a", so "a" must leave first.
-//! let grant = ledger.reserve("b", 6, now).unwrap();
+//! let grant = ledger.reserve("b", 6, Terms::default(), now).unwrap();
 //! for leaving in grant.leaving {
 //!     assert_eq!(leaving.key, "a");
 //!     // ... delete its bytes from the tier, then say so:
@@ -42,7 +42,7 @@
 //! }
 //! assert!(ledger.is_paid(&grant.reservation));
 //! // ... write the bytes of "b" ...
-//! ledger.commit(grant.reservation, 2, Terms::default()).unwrap();
+//! ledger.commit(grant.reservation, 2).unwrap();
 //!
 //! assert_eq!(ledger.probe("a", now), Lookup::Absent);
 //! assert_eq!(ledger.probe("b", now), Lookup::Fresh(&2));

@@ -60,6 +60,10 @@ impl Policy for Lru {
         self.order.pop_front()
     }
 
+    fn for_each_held(&self, visit: &mut dyn FnMut(Slot)) {
+        self.order.iter().for_each(|slot| visit(*slot));
+    }
+
     fn len(&self) -> usize {
         self.order.len()
     }

@@ -21,7 +21,7 @@ impl Slot {
     }
 }
 
-/// All a policy learns of a value that becomes resident.
+/// All a policy learns of a value that is, or would be, resident.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Candidate {
     /// The handle by which the policy will hear of it again, and answer.
@@ -52,6 +52,10 @@ pub struct Candidate {
 /// - **P5 Determinism.** The same calls give the same answers: no clock, and no randomness but from a fixed or given seed.
 /// - **P6 Total.** No call panics, blocks, or does IO; each is at worst logarithmic in `len`, amortised.
 ///
+/// - **P7 Admission.** [`admit`](Self::admit) holds nobody and forgets nobody, whatever it answers; and it always says yes
+///   when nothing is held, so that a cache can begin.
+/// - **P8 Order.** [`for_each_held`](Self::for_each_held) visits exactly the held, each once.
+///
 /// A policy that breaks P1 or P2 costs its cache hits, not its budget: the ledger then chooses by itself.
 ///
 /// # Examples
@@ -75,6 +79,9 @@ pub struct Candidate {
 ///     }
 ///     fn victim(&mut self) -> Option<Slot> {
 ///         self.0.pop_front()
+///     }
+///     fn for_each_held(&self, visit: &mut dyn FnMut(Slot)) {
+///         self.0.iter().for_each(|slot| visit(*slot));
 ///     }
 ///     fn len(&self) -> usize {
 ///         self.0.len()
@@ -100,6 +107,21 @@ pub trait Policy: Debug + Send {
         let _ = weight_max;
     }
 
+    /// Whether room may be made for `candidate` by the departure of `needed` bytes of residents, of the policy's choosing.
+    ///
+    /// Asked when room is claimed, before anything is written; not asked while there is room, nor for the room of the
+    /// expired, who go first anyway. A yes binds nobody: the candidate may be given up before its
+    /// [`insert`](Self::insert), and others may come in between.
+    ///
+    /// A miss is an access, kept or not. A policy that counts accesses counts a miss once: here when it refuses, and in
+    /// `insert` otherwise, which is called whether or not this was asked.
+    ///
+    /// Provided: everybody is admitted.
+    fn admit(&mut self, candidate: &Candidate, needed: u64) -> bool {
+        let _ = (candidate, needed);
+        true
+    }
+
     /// A value has become resident. Its slot is not held when this is called.
     fn insert(&mut self, candidate: Candidate);
 
@@ -112,6 +134,14 @@ pub trait Policy: Debug + Send {
 
     /// Chooses who leaves for space, and forgets it. `None` when nothing is held.
     fn victim(&mut self) -> Option<Slot>;
+
+    /// Visits whom it holds, first to leave first, as nearly as it can tell. Inserted anew in this order, after a restart,
+    /// they keep what they can of their standing.
+    ///
+    /// # Cost
+    ///
+    /// Linear in [`len`](Self::len), or that times its logarithm.
+    fn for_each_held(&self, visit: &mut dyn FnMut(Slot));
 
     /// How many slots are held.
     fn len(&self) -> usize;
@@ -140,6 +170,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
         (**self).set_capacity(weight_max);
     }
 
+    fn admit(&mut self, candidate: &Candidate, needed: u64) -> bool {
+        (**self).admit(candidate, needed)
+    }
+
     fn insert(&mut self, candidate: Candidate) {
         (**self).insert(candidate);
     }
@@ -154,6 +188,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
 
     fn victim(&mut self) -> Option<Slot> {
         (**self).victim()
+    }
+
+    fn for_each_held(&self, visit: &mut dyn FnMut(Slot)) {
+        (**self).for_each_held(visit);
     }
 
     fn len(&self) -> usize {

@@ -30,7 +30,23 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         require(self.policy.is_empty() == (held == 0), || {
             format!("the policy is wrong about being empty with {held} residents")
         })?;
+        self.check_order()?;
         self.policy.check()
+    }
+
+    /// The policy tells of every resident, once, and of nobody else.
+    fn check_order(&self) -> Result<(), String> {
+        let mut told = BTreeSet::new();
+        let mut wrong = None;
+        self.policy.for_each_held(&mut |slot| {
+            if !told.insert(slot) || self.table.held(slot).is_none() {
+                wrong = Some(slot);
+            }
+        });
+        let held = self.len();
+        require(wrong.is_none() && told.len() == held, || {
+            format!("the policy's order has {} slots of {held} residents, {wrong:?} among them wrongly", told.len())
+        })
     }
 
     /// Residents are found by key and by age, the vacant are listed, and nobody else is.
@@ -134,7 +150,7 @@ mod tests {
     //! Each fault a recount is there to find, planted.
 
     use super::*;
-    use crate::{Leaving, Lru, Reason, Terms};
+    use crate::{Candidate, Leaving, Lru, Reason, Terms};
 
     type Books = Ledger<&'static str, ()>;
 
@@ -147,7 +163,7 @@ mod tests {
         }
         let leaving = books.leave("c", Reason::Cleared).unwrap();
         books.left(leaving);
-        let mut grant = books.reserve("d", 3, 0).unwrap();
+        let mut grant = books.reserve("d", 3, Terms::default(), 0).unwrap();
         books.strand(grant.leaving.pop().unwrap());
         books.check().unwrap();
         books
@@ -232,5 +248,13 @@ mod tests {
     #[test]
     fn finds_a_policy_with_one_resident_too_few() {
         convicts("the policy has 0 slots", |books| books.policy.remove(Slot::new(1)));
+    }
+
+    #[test]
+    fn finds_a_policy_that_holds_another_than_the_resident() {
+        convicts("the policy's order", |books| {
+            books.policy.remove(Slot::new(1));
+            books.policy.insert(Candidate { slot: Slot::new(7), id: 0, weight: 4, cost: 1 });
+        });
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::leaving::Leaving;
+use super::lookup::Terms;
 use crate::policy::Slot;
 
 /// Tells a claim from every other the ledger ever made.
@@ -25,6 +26,8 @@ pub struct Reservation<K> {
     pub key: K,
     /// The room asked for, in bytes. A note for the caller: the ledger goes by its own books.
     pub weight: u64,
+    /// What it will be resident with.
+    pub terms: Terms,
     pub(super) claim: ClaimId,
 }
 
@@ -46,6 +49,8 @@ pub enum Refused {
     TooLarge,
     /// It would fit, but too much is reserved, leaving or stranded at the moment.
     NoRoom,
+    /// The policy would rather keep those who would have to leave for it.
+    NotAdmitted,
 }
 
 impl fmt::Display for Refused {
@@ -53,6 +58,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::TooLarge => "heavier than the cache may ever hold",
             Self::NoRoom => "all other room is reserved or still being vacated",
+            Self::NotAdmitted => "worth less to the cache than what would have to leave for it",
         })
     }
 }

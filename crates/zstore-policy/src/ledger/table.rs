@@ -186,6 +186,18 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
         }
     }
 
+    /// The weight of the stale in bytes; no more of them are counted than it takes to reach `enough`.
+    pub(super) fn weight_stale(&self, now: Tick, enough: u64) -> u64 {
+        let mut weight = 0_u64;
+        for (_, slot) in self.expiries.iter().take_while(|(expires, _)| *expires <= now) {
+            if weight >= enough {
+                break;
+            }
+            weight = weight.saturating_add(self.held(*slot).map_or(0, |held| held.weight));
+        }
+        weight
+    }
+
     /// Residents in the order of their slots.
     pub(super) fn residents(&self) -> impl Iterator<Item = (Slot, &Held<K, R>)> {
         // A table never has more than 2^32 entries, so the range is never the shorter of the two.

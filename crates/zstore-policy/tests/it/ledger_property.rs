@@ -36,6 +36,10 @@ impl Policy for Fickle {
         }
     }
 
+    fn for_each_held(&self, visit: &mut dyn FnMut(Slot)) {
+        self.held.iter().for_each(|slot| visit(*slot));
+    }
+
     fn len(&self) -> usize {
         self.held.len()
     }

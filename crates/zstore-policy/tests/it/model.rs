@@ -38,7 +38,7 @@ pub(crate) struct Model {
     bound: u64,
     overhead: u64,
     /// Victims must be the least recent.
-    lru: bool,
+    pub(crate) lru: bool,
     pub(crate) residents: Vec<Resident>,
     departed: Vec<Departed>,
     claims: Vec<Claim>,
@@ -86,6 +86,11 @@ impl Model {
 
     pub(crate) fn total(&self) -> u64 {
         self.charged() + self.promised()
+    }
+
+    pub(crate) fn weight_stale(&self, now: Tick) -> u64 {
+        let stale = self.residents.iter().filter(|resident| resident.expires.is_some_and(|expires| expires <= now));
+        stale.map(|resident| resident.weight).sum()
     }
 
     pub(crate) fn find(&self, key: u8) -> Option<&Resident> {

@@ -16,6 +16,7 @@ pub(crate) enum Op {
     Reserve {
         key: u8,
         weight: u64,
+        life: Option<u64>,
     },
     /// Begins to write under a reservation, if it is paid.
     Start {
@@ -23,7 +24,6 @@ pub(crate) enum Op {
     },
     Commit {
         nth: usize,
-        life: Option<u64>,
     },
     /// Gives a reservation back; one that was started is spoiled instead.
     Abort {
@@ -70,9 +70,9 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => (1_u64..4).prop_map(|by| Op::Advance { by }),
         8 => key().prop_map(|key| Op::Probe { key }),
-        16 => (key(), weight()).prop_map(|(key, weight)| Op::Reserve { key, weight }),
+        16 => (key(), weight(), life()).prop_map(|(key, weight, life)| Op::Reserve { key, weight, life }),
         6 => nth().prop_map(|nth| Op::Start { nth }),
-        16 => (nth(), life()).prop_map(|(nth, life)| Op::Commit { nth, life }),
+        16 => nth().prop_map(|nth| Op::Commit { nth }),
         3 => nth().prop_map(|nth| Op::Abort { nth }),
         2 => nth().prop_map(|nth| Op::Spoil { nth }),
         3 => (key(), reason()).prop_map(|(key, reason)| Op::Leave { key, reason }),

@@ -166,6 +166,11 @@ impl Policy for Told {
         self.0.push(format!("capacity {weight_max:?}"));
     }
 
+    fn admit(&mut self, candidate: &Candidate, needed: u64) -> bool {
+        self.0.push(format!("admit {} for {needed}", candidate.slot.index()));
+        false
+    }
+
     fn insert(&mut self, candidate: Candidate) {
         self.0.push(format!("insert {}", candidate.slot.index()));
     }
@@ -181,6 +186,10 @@ impl Policy for Told {
     fn victim(&mut self) -> Option<Slot> {
         self.0.push("victim".to_owned());
         Some(Slot::new(5))
+    }
+
+    fn for_each_held(&self, visit: &mut dyn FnMut(Slot)) {
+        visit(Slot::new(8));
     }
 
     fn len(&self) -> usize {
@@ -202,6 +211,10 @@ fn a_boxed_policy_forwards_every_call() {
     {
         let policy: &mut dyn Policy = &mut boxed;
         policy.set_capacity(Some(3));
+        assert!(!policy.admit(&candidate(4), 7));
+        let mut held = Vec::new();
+        policy.for_each_held(&mut |slot| held.push(slot));
+        assert_eq!(held, [Slot::new(8)]);
         policy.insert(candidate(1));
         policy.hit(Slot::new(2));
         policy.remove(Slot::new(3));
@@ -209,5 +222,5 @@ fn a_boxed_policy_forwards_every_call() {
         assert_eq!((policy.len(), policy.is_empty()), (6, true));
         assert_eq!(policy.check(), Err("told".to_owned()));
     }
-    assert_eq!(boxed.0, ["capacity Some(3)", "insert 1", "hit 2", "remove 3", "victim"]);
+    assert_eq!(boxed.0, ["capacity Some(3)", "admit 4 for 7", "insert 1", "hit 2", "remove 3", "victim"]);
 }

@@ -12,10 +12,10 @@ pub(crate) fn books(weight_max: u64) -> Books {
 
 /// Admits a value, whoever has to leave for it.
 pub(crate) fn admit(books: &mut Books, key: &'static str, weight: u64, expires: Option<Tick>) {
-    let Grant { reservation, leaving } = books.reserve(key, weight, NOW).unwrap();
-    leaving.into_iter().for_each(|leaving| books.left(leaving));
     let terms = Terms { expires, ..Terms::default() };
-    books.commit(reservation, 0, terms).unwrap();
+    let Grant { reservation, leaving } = books.reserve(key, weight, terms, NOW).unwrap();
+    leaving.into_iter().for_each(|leaving| books.left(leaving));
+    books.commit(reservation, 0).unwrap();
     books.check().unwrap();
 }
 

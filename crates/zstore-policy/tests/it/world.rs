@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use zstore_policy::{Leaving, Ledger, Lookup, Policy, Reason, Reservation, Resident, Terms, Tick};
+use zstore_policy::{Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Resident, Terms, Tick};
 
 use crate::model::Model;
 use crate::op::Op;
@@ -68,9 +68,9 @@ impl World {
         match op {
             Op::Advance { by } => self.now += by,
             Op::Probe { key } => self.probe(*key),
-            Op::Reserve { key, weight } => self.reserve(*key, *weight),
+            Op::Reserve { key, weight, life } => self.reserve(*key, *weight, *life),
             Op::Start { nth } => self.start(*nth),
-            Op::Commit { nth, life } => self.commit(*nth, *life),
+            Op::Commit { nth } => self.commit(*nth),
             Op::Abort { nth } => self.abort(*nth),
             Op::Spoil { nth } => self.spoil(*nth),
             Op::Leave { key, reason } => self.leave(*key, *reason),
@@ -101,6 +101,14 @@ impl World {
             assert_eq!(seen, expected);
             assert_eq!(self.tier.get(&resident.serial), Some(&resident.weight));
         }
+        let order: Vec<u8> = self.ledger.in_order().into_iter().map(|(key, _)| *key).collect();
+        let resident = self.model.residents.iter().map(|resident| resident.key);
+        if self.model.lru {
+            assert_eq!(order, Vec::from_iter(resident));
+        } else {
+            assert_eq!(BTreeSet::from_iter(order.iter().copied()), BTreeSet::from_iter(resident));
+            assert_eq!(order.len(), self.model.residents.len(), "somebody is told of twice");
+        }
         let held: u64 = self.tier.values().sum();
         assert!(held <= self.ledger.charged(), "the tier holds {held} bytes");
     }
@@ -119,10 +127,16 @@ impl World {
         }
     }
 
-    fn reserve(&mut self, key: u8, weight: u64) {
+    fn reserve(&mut self, key: u8, weight: u64, life: Option<u64>) {
         let expected = self.model.needed(weight);
-        let granted = self.ledger.reserve(key, weight, self.now);
+        let expires = life.map(|life| self.now + life);
+        let terms = Terms { expires, id: u64::from(key), cost: 1 };
+        let granted = self.ledger.reserve(key, weight, terms, self.now);
         let (needed, grant) = match (expected, granted) {
+            (Ok(needed), Err(Refused::NotAdmitted)) => {
+                let asked = needed > self.model.weight_stale(self.now);
+                return assert!(asked && !self.model.lru, "refused, although no one else would have to leave");
+            }
             (Err(expected), Err(refused)) => return assert_eq!(refused, expected),
             (Ok(needed), Ok(grant)) => (needed, grant),
             (expected, granted) => panic!("expected {expected:?}, got {granted:?}"),
@@ -154,16 +168,15 @@ impl World {
         paid
     }
 
-    fn commit(&mut self, nth: usize, life: Option<u64>) {
+    fn commit(&mut self, nth: usize) {
         let Some(at) = nth_of(nth, self.open.len()) else {
             return;
         };
         let paid = self.start_at(at);
         let mut open = self.open.remove(at);
         let key = open.reservation.key;
-        let expires = life.map(|life| self.now + life);
-        let terms = Terms { expires, id: u64::from(key), cost: 1 };
-        match self.ledger.commit(open.reservation, open.serial, terms) {
+        let expires = open.reservation.terms.expires;
+        match self.ledger.commit(open.reservation, open.serial) {
             Ok(()) => {
                 assert!(paid, "committed with {:?} still due", open.due);
                 assert!(self.model.find(key).is_none(), "{key} was resident already");
