@@ -14,6 +14,7 @@ use crate::{
     CacheStore,
     blob::CHECKED_BYTES,
     catalog::Catalog,
+    counters::Tallies,
     flights::Flights,
     freshness::Freshness,
     gates::Gates,
@@ -21,7 +22,6 @@ use crate::{
     landings::Landings,
     name::Namespace,
     opening::{OVERHEAD_BYTES, Opening},
-    stats::Counters,
     tier::Tier,
     watch::Watch,
 };
@@ -51,6 +51,7 @@ pub struct Builder<S: ?Sized, T: ?Sized> {
     block_bytes: u64,
     tier_timeout: Duration,
     namespace: Option<String>,
+    by_array: bool,
     policy: Box<dyn Fn() -> Box<dyn Policy> + Send>,
     clock: Arc<dyn Clock>,
 }
@@ -66,6 +67,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             block_bytes: BLOCK_BYTES,
             tier_timeout: TIER_TIMEOUT,
             namespace: None,
+            by_array: false,
             policy: Box::new(|| Box::new(Lru::new())),
             clock: Arc::new(SystemClock::new()),
         }
@@ -159,6 +161,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
+    /// Counts for each array by itself too, for [`CacheStore::array_stats`]. Off by default: it costs each read a lookup.
+    #[must_use]
+    pub const fn array_stats(mut self) -> Self {
+        self.by_array = true;
+        self
+    }
+
     /// Takes the time from another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -181,6 +190,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         let holds_memory = self.tier.capabilities().shared_memory;
         let overhead = if holds_memory { 0 } else { OVERHEAD_BYTES };
         let namespace = self.namespace.unwrap_or_else(|| self.source.to_string());
+        let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
         let inner = Inner {
             settings: Settings {
                 size_max: self.size_max,
@@ -195,10 +205,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             landings: Landings::new(),
             opening: Opening::default(),
             retry_removals_at: AtomicU64::new(0),
-            counters: Counters::default(),
             stamps: Stamps::new(self.clock.now()),
             holds_memory,
-            tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock)),
+            tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock), Arc::clone(&tallies)),
+            tallies,
             watch: Watch::new(self.clock),
             source: self.source,
         };

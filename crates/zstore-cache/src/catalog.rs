@@ -94,6 +94,13 @@ impl Catalog {
         if fresh(&first) { Some(first) } else { blocks.find(|entry| fresh(entry)).or(Some(first)) }
     }
 
+    /// Everything that is resident of a value, with its weight.
+    pub(crate) fn of_key(&self, key: &Key) -> Vec<(Arc<Entry>, u64)> {
+        let parts = self.parts.get(key).into_iter().flat_map(BTreeMap::keys);
+        let residents = parts.filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part: *part }));
+        residents.map(|resident| (Arc::clone(resident.record), resident.weight)).collect()
+    }
+
     /// The source held this version at `validated`: what is resident of it is as young as that.
     pub(crate) fn renew(
         &mut self,

@@ -179,6 +179,11 @@ impl Flights {
         }
     }
 
+    /// Whether anybody is fetching this.
+    pub(crate) fn is_under_way(&self, key: &Key, ask: &Ask) -> bool {
+        self.0.lock().asks.contains_key(&(key.clone(), ask.clone()))
+    }
+
     /// The source has answered: from now on the flight goes on without its waiters.
     pub(crate) fn answered(&self, serial: u64) {
         if let Some(flight) = self.0.lock().flights.get_mut(&serial) {

@@ -7,7 +7,7 @@ use zstore_core::Key;
 use crate::blob::Content;
 
 /// The last segments of the keys that describe Zarr arrays and groups, of all versions of the format.
-const METADATA_NAMES: [&str; 5] = ["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"];
+pub(crate) const METADATA_NAMES: [&str; 5] = ["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"];
 
 /// What happens to a value that has reached its age.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -16,13 +16,13 @@ use crate::{
     blob::Content,
     builder::WriteMode,
     catalog::{Catalog, Entry},
+    counters::Tallies,
     flights::Flights,
     freshness::{Freshness, Standing},
     gates::Gates,
     landings::Landings,
     name::Namespace,
     opening::Opening,
-    stats::Counters,
     tier::Tier,
     watch::{Moment, Watch},
 };
@@ -49,7 +49,7 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) opening: Opening,
     /// Milliseconds since the Unix epoch before which no removal is tried again.
     pub(crate) retry_removals_at: AtomicU64,
-    pub(crate) counters: Counters,
+    pub(crate) tallies: Arc<Tallies>,
     pub(crate) stamps: Stamps,
     /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.
     pub(crate) holds_memory: bool,

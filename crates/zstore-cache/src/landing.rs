@@ -11,6 +11,7 @@ use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 use crate::{
     blob::{Content, Header},
     catalog::{Entry, Place},
+    counters::Count,
     fetched::Fetched,
     flights::{Departure, Token},
     inner::Inner,
@@ -202,7 +203,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let too_large = self.settings.size_max.is_some_and(|max| fetched.bytes() > max);
         if !lands || too_large || self.tier.is_down() {
             // It will not stay: nobody need wait for its turn, or join it.
-            self.counters.refused.add(u64::from(too_large));
+            self.tallies.add(&key, Count::Refused, u64::from(too_large));
             return;
         }
         let Some(permit) = self.landings.hold(fetched.bytes()).await else { return };

@@ -35,6 +35,23 @@
 //! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`] sets.
 //! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
 //!
+//! # Looking inside
+//! [`CacheStore::stats`] counts what was done, [`CacheStore::array_stats`] does so for each array, and [`CacheStore::explain`] tells what is known of one key. Each read
+//! has a `tracing` span named `read`, of target `zstore_cache` and level debug, with the fields `operation`, `key` and `outcome`. With the feature
+//! `metrics`, the recorder that the program installed with the `metrics` crate before it built the cache is told of:
+//!
+//! | name | what |
+//! |---|---|
+//! | `zstore_reads_total` | reads, by `outcome`: `hit`, `miss`, `coalesced`, `revalidated`, `stale`, `bypass` |
+//! | `zstore_absent_hits_total` | reads answered with a kept absence |
+//! | `zstore_source_requests_total`, `zstore_source_bytes_total` | calls to the source to read, and bytes from it |
+//! | `zstore_tier_bytes_total` | bytes from the tier |
+//! | `zstore_evictions_total`, `zstore_expirations_total` | what left for space, and for age |
+//! | `zstore_corrupt_total`, `zstore_refused_total`, `zstore_tier_faults_total` | damaged blobs, values without room, faults of the tier |
+//! | `zstore_source_request_seconds`, `zstore_tier_read_seconds` | histograms of how long calls took |
+//!
+//! All of them bear the cache's namespace as the label `cache`.
+//!
 //! # Runtime
 //! Hits in memory and sources that answer at once need none. Everything else needs tokio, with its timer enabled, as `#[tokio::main]` has it:
 //! a tier that has to be waited for is given up by a timer.
@@ -55,19 +72,25 @@
 //! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod blob;
 mod builder;
 mod catalog;
+mod counters;
+mod explain;
+mod exporter;
 mod fetched;
 mod flights;
 mod freshness;
 mod gates;
+mod histogram;
 mod info;
 mod inner;
 mod landing;
 mod landings;
 mod name;
 mod opening;
+mod outcome;
 mod pieces;
 mod ranges;
 mod read;
@@ -84,8 +107,11 @@ mod write;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+pub use arrays::ArrayStats;
 pub use builder::{Builder, WriteMode};
+pub use explain::{Explanation, Outlook, Resident, Why};
 pub use freshness::{Expiry, Freshness};
+pub use histogram::Histogram;
 pub use info::CacheInfo;
 pub use stats::Stats;
 pub use store::CacheStore;

@@ -13,6 +13,7 @@ use zstore_policy::Reason;
 use crate::{
     blob::{Content, Damage, Header, PROBE_BYTES},
     catalog::{Entry, Place},
+    counters::Count,
     flights::Scope,
     inner::Inner,
     name::{BlobId, Part},
@@ -126,7 +127,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let mut written = self.opening.written.lock();
             let mut surplus =
                 catalog.leave_where(Reason::Invalidated, |key| written.iter().any(|scope| scope.holds(key)));
-            surplus.extend(catalog.trim(now));
+            let trimmed = catalog.trim(now);
+            self.count_leaving(&trimmed);
+            surplus.extend(trimmed);
             written.clear();
             // Under both locks: a write that is not remembered finds what was recovered.
             self.opening.open.store(true, Ordering::Release);
@@ -206,7 +209,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         };
         let complete = |header: &Header| header.len as u64 + header.payload_bytes() == found.size;
         let Some(header) = header.ok().filter(complete) else {
-            self.counters.corrupt.add(1);
+            self.tallies.add_everywhere(Count::Corrupt, 1);
             self.tier.delete(&found.key).await?;
             return Ok(None);
         };

@@ -9,12 +9,14 @@ use zstore_core::{
 
 use crate::{
     catalog::Entry,
+    counters::Count,
     fetched::Fetched,
     flights::{Ask, Boarding},
     inner::Inner,
     name::BlobId,
+    outcome::Outcome,
     pieces::Pieces,
-    read::{ATTEMPTS_MAX, Boarded, Outcome, Request, answers},
+    read::{ATTEMPTS_MAX, Boarded, Request, answers},
     renewal::Renewal,
     watch::Moment,
 };
@@ -46,7 +48,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let known = if skip_tier { None } else { self.known(key, now) };
             let attempt = match known.as_ref().map(|known| known.content.meta()) {
                 Some(None) => {
-                    self.count(Outcome::Hit, true);
+                    self.count(key, Outcome::Hit, true);
                     return Ok(None);
                 }
                 Some(Some(meta)) => self.ranges_of_known(meta.clone(), ranges, now).await?,
@@ -58,8 +60,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 Attempt::Unreadable => skip_tier = true,
             }
         }
-        self.counters.source_requests.add(1);
-        self.count(Outcome::Miss, false);
+        self.tallies.add(key, Count::SourceRequests, 1);
+        self.count(key, Outcome::Miss, false);
         self.source.get_ranges(key, ranges).await
     }
 
@@ -92,13 +94,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Fetching::Done(outcome) => outcome,
             Fetching::Changed => return Ok(Attempt::Changed),
             Fetching::Missing => {
-                self.count(Outcome::Miss, false);
+                self.count(&meta.key, Outcome::Miss, false);
                 return Ok(Attempt::Done(None));
             }
         };
         // What joined flights bring of the last block of a shorter version is less than is wanted of a longer one.
         let Some(ranges) = pieces.assemble(meta, wanted) else { return Ok(Attempt::Changed) };
-        self.count(if outcome == Outcome::Hit { vouched } else { outcome }, false);
+        let outcome = if outcome == Outcome::Hit { vouched } else { outcome };
+        self.count(&ranges.meta.key, outcome, false);
         Ok(Attempt::Done(Some(ranges)))
     }
 
@@ -140,7 +143,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let bytes: Option<Vec<Bytes>> = futures::future::join_all(reads).await.into_iter().collect();
         let Some(bytes) = bytes else { return Ok(Attempt::Unreadable) };
         let parts: Vec<Part> = wanted.into_iter().zip(bytes).map(|(range, bytes)| Part { range, bytes }).collect();
-        self.count(outcome, false);
+        self.count(&meta.key, outcome, false);
         Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts })))
     }
 
@@ -168,7 +171,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 Err(error) if error.kind() == ErrorKind::InvalidRange => {}
                 answers => {
                     let answers = answers?;
-                    self.count(outcome, false);
+                    self.count(key, outcome, false);
                     return self.put_together(&answers, ranges);
                 }
             }
@@ -180,7 +183,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Boarded::Waits(ticket, outcome) => (ticket, outcome),
         };
         let fetched = ticket.answer().await?;
-        self.count(outcome, false);
+        self.count(key, outcome, false);
         self.put_together(&[fetched], ranges)
     }
 

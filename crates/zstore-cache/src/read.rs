@@ -13,11 +13,13 @@ use zstore_policy::Reason;
 use crate::{
     blob::{Header, checked},
     catalog::{Entry, Place},
+    counters::Count,
     fetched::Fetched,
     flights::{Answer, Ask, BoardingOne, Departure, Ticket},
     inner::Inner,
     landing::Aloft,
     name::BlobId,
+    outcome::{Outcome, read_span},
     renewal::Renewal,
     watch::Moment,
 };
@@ -43,21 +45,6 @@ pub(crate) enum Boarded<X> {
     Waits(Ticket, Outcome),
 }
 
-/// How a read came by its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// With what was resident.
-    Hit,
-    /// With what was resident, after the source said that it still has it.
-    Revalidated,
-    /// With what was resident and past its age.
-    Stale,
-    /// By asking the source.
-    Miss,
-    /// By what others were asking the source.
-    Coalesced,
-}
-
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn get(self: &Arc<Self>, key: &Key, options: &GetOptions) -> Result<Fetch> {
         let conditional = options.if_match.is_some() || options.if_none_match.is_some();
@@ -66,7 +53,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if let Some(known) = known.filter(|known| self.standing(known, now).is_fresh()) {
             let answer = known.content.meta().map_or(Ok(Some(Fetch::Missing)), |meta| self.judge(meta, options));
             if let Some(answer) = answer? {
-                self.count(Outcome::Hit, matches!(answer, Fetch::Missing));
+                self.count(key, Outcome::Hit, matches!(answer, Fetch::Missing));
                 return Ok(answer);
             }
         }
@@ -107,12 +94,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             (Place::Blob { .. }, Some(_)) => return None,
         };
         let Some(object) = object else {
-            self.count(Outcome::Hit, true);
+            read_span("get", key).in_scope(|| self.count(key, Outcome::Hit, true));
             return Some(Fetch::Missing);
         };
         let judged = self.judge(&object.meta, options).ok()?;
-        self.counters.tier_bytes.add(object.bytes.len() as u64);
-        self.count(Outcome::Hit, false);
+        self.tallies.add(key, Count::TierBytes, object.bytes.len() as u64);
+        read_span("get", key).in_scope(|| self.count(key, Outcome::Hit, false));
         Some(judged.unwrap_or(Fetch::Object(object)))
     }
 
@@ -141,16 +128,16 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 },
             };
             let Some(meta) = entry.content.meta() else {
-                self.count(outcome, true);
+                self.count(key, outcome, true);
                 return Ok(None);
             };
             if let Some(bytes) = self.read_entry(&id, &entry, 0..meta.size).await {
-                self.count(outcome, false);
+                self.count(key, outcome, false);
                 return Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }));
             }
             skip_tier = true;
         };
-        self.count(outcome, false);
+        self.count(key, outcome, false);
         match fetched.whole() {
             Some((meta, bytes)) => Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() })),
             None if matches!(*fetched, Fetched::Missing) => Ok(None),
@@ -176,7 +163,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Some(known) => match self.renewal(&known, false, now).await? {
                 Renewal::Served(outcome) => (known, outcome),
                 Renewal::Outdated(fetched, outcome) => {
-                    self.count(outcome, false);
+                    self.count(key, outcome, false);
                     return Ok(fetched.meta().cloned());
                 }
             },
@@ -184,12 +171,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 Boarded::Landed(known) => (known, Outcome::Hit),
                 Boarded::Waits(ticket, outcome) => {
                     let fetched = ticket.answer().await?;
-                    self.count(outcome, false);
+                    self.count(key, outcome, false);
                     return Ok(fetched.meta().cloned());
                 }
             },
         };
-        self.count(outcome, known.content.meta().is_none());
+        self.count(key, outcome, known.content.meta().is_none());
         Ok(known.content.meta().cloned())
     }
 
@@ -241,8 +228,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     async fn request(&self, key: &Key, request: &Request) -> Result<Fetched> {
-        self.counters.source_requests.add(1);
-        let fetched: Fetched = match request {
+        self.tallies.add(key, Count::SourceRequests, 1);
+        let begun = self.watch.running();
+        let answer = self.ask(key, request).await;
+        self.tallies.source_took(self.watch.running().saturating_sub(begun));
+        let fetched = answer?;
+        self.tallies.add(key, Count::SourceBytes, fetched.bytes());
+        if fetched.is_sound() { Ok(fetched) } else { Err(self.incomplete(Operation::Get, key)) }
+    }
+
+    async fn ask(&self, key: &Key, request: &Request) -> Result<Fetched> {
+        Ok(match request {
             Request::Whole => self.source.get(key, &GetOptions::default()).await?.into(),
             Request::Renewal(version) => {
                 self.source.get(key, &GetOptions::default().if_none_match(version.clone())).await?.into()
@@ -252,9 +248,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 [range] => self.source.get(key, &GetOptions::range(range.clone())).await?.into(),
                 ranges => self.source.get_ranges(key, ranges).await?.into(),
             },
-        };
-        self.counters.source_bytes.add(fetched.bytes());
-        if fetched.is_sound() { Ok(fetched) } else { Err(self.incomplete(Operation::Get, key)) }
+        })
     }
 
     /// The bytes of `range` of the value from a resident whose extent holds them; `None` if they could not be had.
@@ -266,14 +260,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     ) -> Option<Bytes> {
         let extent = entry.content.extent();
         let (stamp, header_bytes) = match &entry.place {
-            Place::Held(bytes) => return self.served(cut(bytes, extent.start, &range)),
+            Place::Held(bytes) => return self.served(&id.key, cut(bytes, extent.start, &range)),
             Place::Blob { stamp, header_bytes } => (*stamp, *header_bytes),
         };
         let name = self.namespace.blob_key(id).ok()?;
         let wanted = range.start - extent.start..range.end - extent.start;
-        match self.read_blob_part(&name, header_bytes, wanted).await {
+        let begun = self.watch.running();
+        let read = self.read_blob_part(&name, header_bytes, wanted).await;
+        self.tallies.tier_took(self.watch.running().saturating_sub(begun));
+        match read {
             BlobRead::Sound(header, read, bytes) if header.stamp == stamp => {
-                self.served(cut(&bytes, extent.start + read.start, &range))
+                self.served(&id.key, cut(&bytes, extent.start + read.start, &range))
             }
             BlobRead::Fault => None,
             BlobRead::Sound(..) | BlobRead::Gone => {
@@ -283,15 +280,15 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             BlobRead::Damaged => {
                 // One that was replaced while it was read may look damaged, and is not.
                 let damaged = self.drop_resident(id, entry, Reason::Corrupt).await;
-                self.counters.corrupt.add(u64::from(damaged));
+                self.tallies.add(&id.key, Count::Corrupt, u64::from(damaged));
                 None
             }
         }
     }
 
     /// Counts bytes that were read from what is resident.
-    fn served(&self, bytes: Option<Bytes>) -> Option<Bytes> {
-        self.counters.tier_bytes.add(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+    fn served(&self, key: &Key, bytes: Option<Bytes>) -> Option<Bytes> {
+        self.tallies.add(key, Count::TierBytes, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
         bytes
     }
 
@@ -349,17 +346,20 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         Ok(unmodified.then(|| Fetch::NotModified(meta.version.clone())))
     }
 
-    pub(crate) fn count(&self, outcome: Outcome, absent: bool) {
-        let counter = match outcome {
-            Outcome::Hit => &self.counters.hits,
-            Outcome::Revalidated => &self.counters.revalidated,
-            Outcome::Stale => &self.counters.stale,
-            Outcome::Miss if self.tier.is_down() => &self.counters.bypassed,
-            Outcome::Miss => &self.counters.misses,
-            Outcome::Coalesced => &self.counters.coalesced,
+    /// A read of `key` is answered.
+    pub(crate) fn count(&self, key: &Key, outcome: Outcome, absent: bool) {
+        let outcome = if outcome == Outcome::Miss && self.tier.is_down() { Outcome::Bypass } else { outcome };
+        let count = match outcome {
+            Outcome::Hit => Count::Hits,
+            Outcome::Revalidated => Count::Revalidated,
+            Outcome::Stale => Count::Stale,
+            Outcome::Miss => Count::Misses,
+            Outcome::Coalesced => Count::Coalesced,
+            Outcome::Bypass => Count::Bypassed,
         };
-        counter.add(1);
-        self.counters.absent_hits.add(u64::from(absent));
+        self.tallies.add(key, count, 1);
+        self.tallies.add(key, Count::AbsentHits, u64::from(absent));
+        outcome.trace();
     }
 
     /// The source broke the contract: it answered less than was asked.

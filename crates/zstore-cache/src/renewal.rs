@@ -14,7 +14,8 @@ use crate::{
     flights::Ask,
     freshness::Standing,
     inner::Inner,
-    read::{Boarded, Outcome, Request},
+    outcome::Outcome,
+    read::{Boarded, Request},
     watch::Moment,
 };
 

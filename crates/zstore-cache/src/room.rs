@@ -14,6 +14,7 @@ use zstore_policy::Grant;
 
 use crate::{
     catalog::{Claim, Gone},
+    counters::Count,
     inner::Inner,
     name::BlobId,
 };
@@ -103,11 +104,21 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let now = self.watch.now();
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, now);
         let Ok(Grant { reservation, leaving }) = granted else {
-            self.counters.refused.add(1);
+            self.tallies.add(&id.key, Count::Refused, 1);
             return None;
         };
+        self.count_leaving(&leaving);
         let claimed = Claimed { inner: self, claim: Some(reservation), written: false };
         self.remove(leaving).await.then_some(claimed)
+    }
+
+    /// Counts what leaves for space or age.
+    pub(crate) fn count_leaving(&self, leaving: &[Gone]) {
+        for gone in leaving {
+            if let Some(count) = Count::of_leaving(gone.reason) {
+                self.tallies.add(&gone.key.key, count, 1);
+            }
+        }
     }
 
     /// Removes blobs that are out of service. Whether all are gone.

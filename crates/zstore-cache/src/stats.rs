@@ -1,11 +1,11 @@
 //! What a cache has done since it was built.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::Histogram;
 
 /// Counts since the cache was built. Every number only grows.
 ///
 /// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, revalidated, stale, a miss, coalesced, or bypassed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Reads answered without asking the source.
@@ -38,6 +38,10 @@ pub struct Stats {
     pub refused: u64,
     /// Failed or unanswered operations on the tier. None of them failed a read or a write.
     pub tier_faults: u64,
+    /// How long calls to the source to read took.
+    pub source_latency: Histogram,
+    /// How long reads of blobs from the tier took. A tier in the same memory is not read.
+    pub tier_latency: Histogram,
 }
 
 impl Stats {
@@ -56,7 +60,7 @@ impl Stats {
 
     /// What was counted since `earlier`.
     #[must_use]
-    pub const fn since(&self, earlier: &Self) -> Self {
+    pub fn since(&self, earlier: &Self) -> Self {
         Self {
             hits: self.hits.saturating_sub(earlier.hits),
             absent_hits: self.absent_hits.saturating_sub(earlier.absent_hits),
@@ -73,36 +77,8 @@ impl Stats {
             corrupt: self.corrupt.saturating_sub(earlier.corrupt),
             refused: self.refused.saturating_sub(earlier.refused),
             tier_faults: self.tier_faults.saturating_sub(earlier.tier_faults),
+            source_latency: self.source_latency.since(&earlier.source_latency),
+            tier_latency: self.tier_latency.since(&earlier.tier_latency),
         }
-    }
-}
-
-/// The counts as they are counted; the others are kept by the ledger and the tier.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) hits: Counter,
-    pub(crate) absent_hits: Counter,
-    pub(crate) misses: Counter,
-    pub(crate) coalesced: Counter,
-    pub(crate) revalidated: Counter,
-    pub(crate) stale: Counter,
-    pub(crate) bypassed: Counter,
-    pub(crate) source_requests: Counter,
-    pub(crate) source_bytes: Counter,
-    pub(crate) tier_bytes: Counter,
-    pub(crate) corrupt: Counter,
-    pub(crate) refused: Counter,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, more: u64) {
-        self.0.fetch_add(more, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

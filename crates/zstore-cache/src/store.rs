@@ -3,13 +3,16 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use tracing::Instrument;
 use zstore_core::{
     BoxStream, ByteRange, Capabilities, DirListing, Error, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix,
     Ranges, ReadStore, Result, SetMode, Store, Version,
 };
 use zstore_policy::Reason;
 
-use crate::{Builder, CacheInfo, Stats, inner::Inner, write::carry_through};
+use crate::{
+    ArrayStats, Builder, CacheInfo, Explanation, Stats, inner::Inner, outcome::read_span, write::carry_through,
+};
 
 /// A store made of a source, which holds the truth, and a tier, which holds copies.
 ///
@@ -57,28 +60,31 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     /// What the cache has done since it was built.
     ///
     /// # Cost
-    /// A short lock. No request.
+    /// No lock and no request.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (inner, counters) = (&self.0, &self.0.counters);
-        let tally = inner.catalog.lock().ledger().tally();
-        Stats {
-            hits: counters.hits.get(),
-            absent_hits: counters.absent_hits.get(),
-            misses: counters.misses.get(),
-            coalesced: counters.coalesced.get(),
-            revalidated: counters.revalidated.get(),
-            stale: counters.stale.get(),
-            bypassed: counters.bypassed.get(),
-            source_requests: counters.source_requests.get(),
-            source_bytes: counters.source_bytes.get(),
-            tier_bytes: counters.tier_bytes.get(),
-            evictions: tally.evicted,
-            expirations: tally.expired,
-            corrupt: counters.corrupt.get(),
-            refused: counters.refused.get(),
-            tier_faults: inner.tier.faults(),
-        }
+        self.0.tallies.stats()
+    }
+
+    /// What the cache has done for each array, and holds of it, in the order of their paths. Empty unless it was
+    /// [asked for](Builder::array_stats) when the cache was built.
+    ///
+    /// # Cost
+    /// A walk over all residents, under the lock.
+    #[must_use]
+    pub fn array_stats(&self) -> Vec<ArrayStats> {
+        let Some(arrays) = &self.0.tallies.arrays else { return Vec::new() };
+        let catalog = self.0.catalog.lock();
+        arrays.stats(catalog.ledger().iter().map(|(id, resident)| (&id.key, resident.weight)))
+    }
+
+    /// What is resident of a value, how old and how fresh it is, and what the next read of it would do.
+    ///
+    /// # Cost
+    /// A short lock. No request, and nobody's place in the order of eviction changes.
+    #[must_use]
+    pub fn explain(&self, key: &Key) -> Explanation {
+        self.0.explain(key)
     }
 
     /// Waits until what was fetched or dropped so far has reached the tier, and tries again to remove what the tier would not let go of.
@@ -180,7 +186,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> ReadStore for
     }
 
     async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
-        self.0.get(key, options).await
+        self.0.get(key, options).instrument(read_span("get", key)).await
     }
 
     fn get_now(&self, key: &Key, options: &GetOptions) -> Option<Fetch> {
@@ -188,11 +194,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> ReadStore for
     }
 
     async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
-        self.0.ranges(key, ranges).await
+        self.0.ranges(key, ranges).instrument(read_span("get_ranges", key)).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Meta>> {
-        self.0.head(key).await
+        self.0.head(key).instrument(read_span("head", key)).await
     }
 
     fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Meta>> {

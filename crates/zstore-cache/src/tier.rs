@@ -17,6 +17,8 @@ use zstore_core::{
     Result, SetMode, Store,
 };
 
+use crate::counters::{Count, Tallies};
+
 /// How long a tier that gave no answer is left alone. A hung file server stays hung for minutes; one trial every half minute costs
 /// one caller in thousands its time-out.
 const REST: Duration = Duration::from_secs(30);
@@ -29,7 +31,7 @@ const STREAK_MAX: u32 = 3;
 pub(crate) struct Tier<T: ?Sized> {
     timeout: Duration,
     clock: Arc<dyn Clock>,
-    faults: AtomicU64,
+    tallies: Arc<Tallies>,
     /// Faults since the last success.
     streak: AtomicU32,
     /// Milliseconds since the Unix epoch until which the tier is left alone.
@@ -40,20 +42,16 @@ pub(crate) struct Tier<T: ?Sized> {
 }
 
 impl<T: Store + ?Sized> Tier<T> {
-    pub(crate) const fn new(store: Arc<T>, timeout: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) const fn new(store: Arc<T>, timeout: Duration, clock: Arc<dyn Clock>, tallies: Arc<Tallies>) -> Self {
         Self {
             timeout,
             clock,
-            faults: AtomicU64::new(0),
+            tallies,
             streak: AtomicU32::new(0),
             down_until: AtomicU64::new(0),
             logged: AtomicU32::new(0),
             store,
         }
-    }
-
-    pub(crate) fn faults(&self) -> u64 {
-        self.faults.load(Ordering::Relaxed)
     }
 
     /// Whether the tier is left alone at present.
@@ -126,7 +124,7 @@ impl<T: Store + ?Sized> Tier<T> {
     }
 
     fn fault(&self, error: &Error) {
-        self.faults.fetch_add(1, Ordering::Relaxed);
+        self.tallies.add_everywhere(Count::TierFaults, 1);
         let streak = self.streak.fetch_add(1, Ordering::Relaxed) + 1;
         // One call that cannot be answered may be bad luck (no file descriptor left); one that takes for ever is not.
         if error.kind() == ErrorKind::TimedOut || error.kind() == ErrorKind::Unavailable && streak >= STREAK_MAX {

@@ -98,6 +98,11 @@ impl Watch {
         now
     }
 
+    /// For the difference of two readings.
+    pub(crate) fn running(&self) -> Duration {
+        self.clock.running()
+    }
+
     pub(crate) fn moment(&self) -> Moment {
         let at = self.now();
         Moment { at, setbacks: self.setbacks.load(Ordering::Acquire) }

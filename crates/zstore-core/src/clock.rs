@@ -11,6 +11,13 @@ use crate::Timestamp;
 pub trait Clock: Debug + Send + Sync {
     /// The present.
     fn now(&self) -> Timestamp;
+
+    /// How long the clock has been running since some moment of its own: the difference of two readings is how long something took.
+    ///
+    /// Provided: what [`now`](Self::now) shows, in milliseconds, set back whenever that is.
+    fn running(&self) -> Duration {
+        Duration::from_millis(self.now().as_millis())
+    }
 }
 
 /// The system's clock, made safe for measuring ages.
@@ -40,6 +47,10 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         later(self.wall_at_start, self.start.elapsed(), SystemTime::now().into())
+    }
+
+    fn running(&self) -> Duration {
+        self.start.elapsed()
     }
 }
 

@@ -417,6 +417,23 @@ async fn what_a_restart_finds_past_its_age_is_renewed_and_not_lost() {
 }
 
 #[tokio::test]
+async fn what_another_clock_dated_ahead_is_not_young_when_its_date_comes() {
+    let world = world(Freshness::aged(AGE)).await;
+    world.plant("k", "old").await;
+    world.warmed("k").await;
+    let fetched = world.clock.now();
+    drop(world.cache);
+    // The wall clock was an hour ahead when the value was fetched, and has been put right.
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(fetched.as_millis() - 3_600_000)));
+    let builder = CacheStore::builder(Arc::clone(&world.source), Arc::clone(&world.tier));
+    let builder = builder.freshness(Freshness::aged(AGE)).block_size(4096);
+    let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
+    world.source.inner().inner().put(&key("k"), "new").await.unwrap();
+    clock.advance(Duration::from_secs(3601));
+    assert_eq!(read(&cache, "k").await.unwrap(), "new");
+}
+
+#[tokio::test]
 async fn a_renewal_that_a_write_overtakes_renews_nothing() {
     let (source, tier, clock) = (crate::setup::source(), tier(), Arc::new(ManualClock::default()));
     let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(AGE);

@@ -9,6 +9,7 @@ mod budget; // C2
 mod fail_open; // C3
 mod flights; // C4
 mod freshness; // C9
+mod inspection; // stats, spans, metrics, explanations
 mod integrity; // C8
 mod isolation; // C10
 mod model; // any operations in any order, over a tier that fails

@@ -1,0 +1,130 @@
+//! Arrays: which one a key belongs to, and counters for each.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use parking_lot::RwLock;
+use zstore_core::Key;
+
+use crate::{Stats, counters::Counters, freshness::METADATA_NAMES};
+
+/// More arrays than this are counted as one, the one without a name: programs that open more of them at once want sums.
+const ARRAYS_MAX: usize = 4096;
+
+/// What a cache has done for one array or group, and holds of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ArrayStats {
+    /// The path of the array; empty for one at the root, and for all others once there are more than 4096.
+    pub array: String,
+    /// Blobs that are resident.
+    pub resident_blobs: u64,
+    /// Bytes of them, their headers included.
+    pub resident_bytes: u64,
+    /// What was counted. Faults of the tier and latencies are counted for the whole cache only.
+    pub stats: Stats,
+}
+
+/// Counters by array.
+#[derive(Debug, Default)]
+pub(crate) struct Arrays(RwLock<HashMap<String, Arc<Counters>>>);
+
+impl Arrays {
+    pub(crate) fn of(&self, key: &Key) -> Arc<Counters> {
+        let array = array_of(key);
+        let known = self.0.read().get(array).map(Arc::clone);
+        known.unwrap_or_else(|| {
+            let mut arrays = self.0.write();
+            let name = if arrays.len() < ARRAYS_MAX { array } else { "" };
+            Arc::clone(arrays.entry(name.to_owned()).or_default())
+        })
+    }
+
+    /// The figures of each array, given the keys and weights of all residents.
+    pub(crate) fn stats<'a>(&self, residents: impl Iterator<Item = (&'a Key, u64)>) -> Vec<ArrayStats> {
+        let arrays = self.0.read();
+        let mut all: BTreeMap<String, ArrayStats> = BTreeMap::new();
+        let new = |array: &str| ArrayStats { array: array.to_owned(), ..ArrayStats::default() };
+        for (array, counters) in arrays.iter() {
+            all.entry(array.clone()).or_insert_with(|| new(array)).stats = counters.stats();
+        }
+        for (key, weight) in residents {
+            let array = array_of(key);
+            // What an earlier process left is of arrays that nobody has asked for yet.
+            let array = if arrays.contains_key(array) || arrays.len() < ARRAYS_MAX { array } else { "" };
+            let stats = all.entry(array.to_owned()).or_insert_with(|| new(array));
+            stats.resident_blobs += 1;
+            stats.resident_bytes += weight;
+        }
+        all.into_values().collect()
+    }
+}
+
+/// The path of the array or group that a key belongs to, by the shape of the key: metadata lies right below it, and so do chunks,
+/// but for their coordinates.
+pub(crate) fn array_of(key: &Key) -> &str {
+    let key = key.as_str();
+    let (parent, name) = key.rsplit_once('/').unwrap_or(("", key));
+    if METADATA_NAMES.contains(&name) {
+        return parent;
+    }
+    // Chunks of version 3 are `c/0/1`, or `c` alone for a scalar; those of version 2 are `0.1` or `0/1`.
+    let mut array = key;
+    while let Some((above, last)) = split_last(array).filter(|(_, last)| is_coordinate(last)) {
+        array = above;
+        if last == "c" {
+            break;
+        }
+    }
+    // What has no coordinates is a value of its group.
+    if array.len() == key.len() { parent } else { array }
+}
+
+fn split_last(path: &str) -> Option<(&str, &str)> {
+    (!path.is_empty()).then(|| path.rsplit_once('/').unwrap_or(("", path)))
+}
+
+fn is_coordinate(segment: &str) -> bool {
+    segment == "c" || segment.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_its_array() {
+        let cases = [
+            ("a/b/zarr.json", "a/b"),
+            ("a/b/c/0/1", "a/b"),
+            ("a/b/c", "a/b"),
+            ("a/b/0.1", "a/b"),
+            ("a/b/0/1", "a/b"),
+            ("image/0/c/0/1", "image/0"),
+            ("a/c/zarr.json", "a/c"),
+            ("a/c/c/0", "a/c"),
+            ("zarr.json", ""),
+            ("c/0/0", ""),
+            ("0.0", ""),
+            ("a/.zattrs", "a"),
+            ("notes/readme.txt", "notes"),
+            ("readme.txt", ""),
+        ];
+        for (key, array) in cases {
+            assert_eq!(array_of(&Key::new(key).unwrap()), array, "{key}");
+        }
+    }
+
+    #[test]
+    fn too_many_arrays_are_counted_as_one() {
+        let arrays = Arrays::default();
+        for at in 0..ARRAYS_MAX + 10 {
+            arrays.of(&Key::new(format!("a{at}/zarr.json")).unwrap()).add(crate::counters::Count::Hits, 1);
+        }
+        let stats = arrays.stats(std::iter::empty());
+        assert_eq!(stats.iter().map(|array| array.stats.hits).sum::<u64>(), ARRAYS_MAX as u64 + 10);
+        assert!(stats.len() <= ARRAYS_MAX + 1);
+    }
+}
