@@ -18,6 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test             everything: tidy, then all tests of the workspace
+  test --nightly   what takes too long for every day
   bench [--quick]  side-by-side benches, and their ratios from this one run
   tidy             the rules of the project that no compiler knows
   ci               formatting, lints, then test";
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["test"] => test::run(),
+        ["test", "--nightly"] => test::nightly(),
         ["bench"] => bench::run(bench::Effort::Full),
         ["bench", "--quick"] => bench::run(bench::Effort::Quick),
         ["tidy"] => tidy::run(),

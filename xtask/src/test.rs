@@ -44,6 +44,14 @@ pub(crate) fn run() -> Outcome {
     })
 }
 
+/// What takes too long for every day: a hundred thousand schedules of a cache, each in an order of its own.
+pub(crate) fn nightly() -> Outcome {
+    cargo(
+        &["test", "--release", "-p", "zstore-cache", "--test", "it", "schedules"],
+        &[("ZSTORE_SCHEDULES", OsStr::new("100000"))],
+    )
+}
+
 /// Whether there are fixtures.
 #[derive(Debug, PartialEq, Eq)]
 enum Fixtures {

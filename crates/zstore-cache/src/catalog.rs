@@ -214,7 +214,9 @@ impl Catalog {
         let under_way = |(key, parts): &(&Key, &BTreeMap<Part, usize>)| {
             prefix.holds(key) && parts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
         };
-        let others = self.parts.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
+        let mut others: Vec<Key> = self.parts.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
+        // The same calls in the same order every time, so that what goes wrong can be seen again.
+        others.sort();
         (self.leave_where(reason, |key| prefix.holds(key)), others)
     }
 

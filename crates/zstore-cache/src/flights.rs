@@ -198,7 +198,7 @@ impl Flights {
         drop(flight);
     }
 
-    /// A write begins: nothing fetched before may land any more or be joined, and nothing fetched until it ends may ever land.
+    /// A write begins: nothing fetched before or until it ends may land any more or be joined.
     pub(crate) fn begin_write(self: &Arc<Self>, scope: Scope) -> Writing {
         let mut table = self.0.lock();
         table.doom(&scope);
@@ -254,13 +254,14 @@ impl Table {
         self.serial += 1;
         let serial = self.serial;
         let token = Arc::new(Token::default());
-        if self.writes.values().any(|write| !write.landing && write.scope.holds(key)) {
-            token.doom();
-        }
+        let overtaken = self.writes.values().any(|write| !write.landing && write.scope.holds(key));
         let departure = Departure { serial, started, token: Arc::clone(&token) };
         let fetching = start(asks.clone(), departure).shared();
-        for ask in &asks {
-            self.asks.insert((key.clone(), ask.clone()), serial);
+        if overtaken {
+            // The source may change at any moment until the write ends. Who asks later must not be told what was there before, so nobody joins.
+            token.doom();
+        } else {
+            self.asks.extend(asks.iter().map(|ask| ((key.clone(), ask.clone()), serial)));
         }
         let ticket = Ticket { flights: Arc::clone(flights), serial, fetching: fetching.clone() };
         let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 1, answered: false };
@@ -346,14 +347,11 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// The source has the new value: nothing fetched during the write may be joined any more. What was written may land under the
-    /// token answered here, unless another write of the key has begun; flights that start from now on are like any others.
+    /// The source has the new value: it may land under the token answered here, unless another write of the key has begun. Flights that
+    /// start from now on are like any others.
     pub(crate) fn written(&self) -> Arc<Token> {
-        let mut table = self.flights.0.lock();
-        if let Some(mut write) = table.writes.remove(&self.serial) {
-            table.doom(&write.scope);
+        if let Some(write) = self.flights.0.lock().writes.get_mut(&self.serial) {
             write.landing = true;
-            table.writes.insert(self.serial, write);
         }
         Arc::clone(&self.token)
     }
@@ -361,10 +359,6 @@ impl Writing {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        let mut table = self.flights.0.lock();
-        // Who never came to `written` may have changed the source all the same.
-        if let Some(write) = table.writes.remove(&self.serial).filter(|write| !write.landing) {
-            table.doom(&write.scope);
-        }
+        self.flights.0.lock().writes.remove(&self.serial);
     }
 }

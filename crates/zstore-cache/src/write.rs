@@ -22,14 +22,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn invalidate(self: Arc<Self>, key: Key) {
         self.prepare().await;
         let _gate = self.gates.enter(&key).await;
-        let _writing = self.begin(Scope::Key(key.clone()));
+        self.doom(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
     }
 
     /// Drops what is resident below a prefix.
     pub(crate) async fn invalidate_below(self: Arc<Self>, prefix: Prefix, reason: Reason) {
         self.prepare().await;
-        let _writing = self.begin(Scope::Below(prefix.clone()));
+        self.doom(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
     }
 
@@ -43,6 +43,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     fn begin(&self, scope: Scope) -> Writing {
         self.opening.note(&scope);
         self.flights.begin_write(scope)
+    }
+
+    /// What was fetched or written until now may not become resident. The source does not change, so what is asked of it from now on is
+    /// new enough.
+    fn doom(&self, scope: Scope) {
+        drop(self.begin(scope));
     }
 
     /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.

@@ -16,5 +16,6 @@ mod model; // any operations in any order, over a tier that fails
 mod namespaces; // C7
 mod parts; // ranges
 mod restart; // what a new cache finds in an old tier
+mod schedules; // C1, in orders that seeds decide
 mod setup; // sources, tiers, caches
 mod truth; // C1

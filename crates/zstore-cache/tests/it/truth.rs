@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::{FutureExt, future::join_all};
 use zstore_cache::{CacheStore, WriteMode};
-use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, SetMode, Store, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, SetMode, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, Rates};
 
@@ -367,4 +367,55 @@ async fn a_fill_that_lands_while_its_prefix_is_being_deleted_does_not_stay() {
     delete_held.release();
     delete.await.unwrap().unwrap();
     assert_eq!(read(&cache, "a/k").await, None);
+}
+
+#[tokio::test]
+async fn a_read_during_a_write_is_not_told_what_an_earlier_one_asked_for() {
+    let (source, _, cache) = cache().await;
+    plant(&source, "k", "old").await;
+    let before = source.inner().hold(Operation::Set);
+    let writer = cache.clone();
+    let set = tokio::spawn(async move { writer.put(&key("k"), "new").await });
+    before.arrived(1).await;
+    let answer = source.inner().hold_after(Operation::Get);
+    let reader = cache.clone();
+    let first = tokio::spawn(async move { read(&reader, "k").await });
+    answer.arrived(1).await;
+    let after = source.inner().hold_after(Operation::Set);
+    before.release();
+    after.arrived(1).await;
+    // The source has the new value, its writer is not yet told. Others may have seen it: nobody goes back from there.
+    assert_eq!(cache.head(&key("k")).await.unwrap().map(|meta| meta.size), Some(3));
+    let reader = cache.clone();
+    let second = tokio::spawn(async move { read(&reader, "k").await });
+    tokio::task::yield_now().await;
+    answer.release();
+    assert_eq!(first.await.unwrap().unwrap(), "old");
+    assert_eq!(second.await.unwrap().unwrap(), "new");
+    after.release();
+    set.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn reads_while_the_cache_is_being_cleared_still_share_requests() {
+    let (source, tier, cache) = cache().await;
+    cache.put(&key("other"), "x").await.unwrap();
+    let held = tier.hold(Operation::Delete);
+    let clearing = cache.clone();
+    let clear = tokio::spawn(async move { clearing.clear_cache().await });
+    held.arrived(1).await;
+    plant(&source, "k", "value").await;
+    source.clear();
+    let answers = source.inner().hold(Operation::Get);
+    let mut readers: Vec<_> = (0..4).map(|_| Box::pin(read(&cache, "k"))).collect();
+    for reader in &mut readers {
+        assert!(reader.now_or_never().is_none());
+    }
+    answers.release();
+    join_all(readers).await;
+    assert_eq!(source.count(), 1);
+    held.release();
+    clear.await.unwrap().unwrap();
+    cache.flush().await;
+    assert_eq!(cache.info().cached_keys, 1, "what was fetched after the cache was told to drop everything stays");
 }
