@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::{FutureExt, future::join_all};
 use zstore_cache::{CacheStore, WriteMode};
-use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, SetMode, Store, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, SetMode, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, Rates};
 
@@ -384,8 +384,7 @@ async fn a_read_during_a_write_is_not_told_what_an_earlier_one_asked_for() {
     let after = source.inner().hold_after(Operation::Set);
     before.release();
     after.arrived(1).await;
-    // The source has the new value, its writer is not yet told. Others may have seen it: nobody goes back from there.
-    assert_eq!(cache.head(&key("k")).await.unwrap().map(|meta| meta.size), Some(3));
+    // The source has the new value, its writer is not yet told.
     let reader = cache.clone();
     let second = tokio::spawn(async move { read(&reader, "k").await });
     tokio::task::yield_now().await;
