@@ -10,10 +10,12 @@
 //! 1. [`Policy`] orders opaque [`Slot`]s and says who leaves. It sees weights, costs and hashed identities
 //!    ([`Candidate`]), never keys, bytes or time.
 //! 2. [`Lru`] is the policy to read first: the least recent leaves.
-//! 3. [`Ledger`] keeps residency, weight and staleness within a bound, and asks its policy for victims. Its page has the
+//! 3. The others, each with its paper and what to know before choosing it: [`Fifo`], [`Sieve`] and [`S3Fifo`] are queues;
+//!    [`WTinyLfu`] asks who is asked for more often; [`Gdsf`] asks who saves most for its bytes.
+//! 4. [`Ledger`] keeps residency, weight and staleness within a bound, and asks its policy for victims. Its page has the
 //!    laws, numbered, and the life of an entry.
-//! 4. [`Reservation`], [`Grant`], [`Leaving`]: the claims a ledger hands out and takes back.
-//! 5. [`Tally`] counts what left, by [`Reason`].
+//! 5. [`Reservation`], [`Grant`], [`Leaving`]: the claims a ledger hands out and takes back.
+//! 6. [`Tally`] counts what left, by [`Reason`].
 //!
 //! # Absences
 //!
@@ -51,10 +53,23 @@
 
 #![forbid(unsafe_code)]
 
+mod climber;
+mod fifo;
+mod gdsf;
 mod ledger;
 mod lru;
 mod policy;
+mod queues;
+mod s3_fifo;
+mod sieve;
+mod sketch;
+mod w_tiny_lfu;
 
+pub use fifo::Fifo;
+pub use gdsf::Gdsf;
 pub use ledger::{Grant, Leaving, Ledger, Lookup, Reason, Refused, Reservation, Resident, Tally, Terms, Tick};
 pub use lru::Lru;
 pub use policy::{Candidate, Policy, Slot};
+pub use s3_fifo::S3Fifo;
+pub use sieve::Sieve;
+pub use w_tiny_lfu::WTinyLfu;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use zstore_policy::{Candidate, Lru, Policy, Slot};
 
 use crate::op::{op, reopening};
+use crate::policies::EVERY;
 use crate::world::World;
 
 /// A policy that keeps its members in order but has odd opinions: it names the middle, and every few times nobody at all
@@ -68,6 +69,20 @@ proptest! {
     #[test]
     fn a_cache_reopened_past_its_bound_comes_back((bound, overhead) in bounds(), ops in reopening()) {
         World::new(bound, overhead, Box::new(Lru::new()), true).run(&ops);
+    }
+
+    #[test]
+    fn every_policy_keeps_the_laws_of_its_ledger((bound, overhead) in bounds(), ops in vec(op(), 0..120)) {
+        for (_, make) in EVERY {
+            World::new(bound, overhead, make(), false).run(&ops);
+        }
+    }
+
+    #[test]
+    fn every_policy_comes_back_within_the_bound((bound, overhead) in bounds(), ops in reopening()) {
+        for (_, make) in EVERY {
+            World::new(bound, overhead, make(), false).run(&ops);
+        }
     }
 
     #[test]

@@ -25,5 +25,14 @@ mod world;
 /// Any sequence of moves, against the model and the tier.
 mod ledger_property;
 
-/// The laws P1 to P4 of `Policy`, for every policy in this crate, and LRU against a naive list.
+/// Every policy of this crate.
+mod policies;
+
+/// A policy without a ledger, and the set of those it should hold.
+mod bare;
+
+/// LRU, FIFO, SIEVE and GDSF as lists that are scanned.
+mod naive;
+
+/// The laws P1 to P8 of `Policy`, for every policy in this crate, and the simple ones against naive lists.
 mod policy_laws;

@@ -98,19 +98,29 @@ pub(crate) fn reopening() -> impl Strategy<Value = Vec<Op>> {
 /// One call of a policy's caller. An insertion of a held slot is void: the trait forbids it.
 #[derive(Debug, Clone)]
 pub(crate) enum PolicyOp {
-    Insert { slot: u32, id: u64, weight: u64 },
+    Capacity { weight_max: Option<u64> },
+    Admit { id: u64, weight: u64, needed: u64 },
+    Insert { slot: u32, id: u64, weight: u64, cost: u64 },
     Hit { slot: u32 },
     Remove { slot: u32 },
     Victim,
 }
 
-/// Calls over few slots and ids, so that slots are reused and ids come back.
+/// Calls over few slots and ids, so that slots are reused and ids come back. Weights go with capacities from far too small to
+/// roomy; a few are as large as can be.
 pub(crate) fn policy_op() -> impl Strategy<Value = PolicyOp> {
+    let slot = || 0_u32..12;
+    let id = || 0_u64..20;
+    let weight = || prop_oneof![20 => 0_u64..9, 1 => 100_u64..1_000, 1 => Just(u64::MAX)];
+    let cost = || prop_oneof![8 => 0_u64..4, 1 => Just(u64::MAX)];
+    let capacity = prop_oneof![0_u64..100, 100_u64..1_000, Just(u64::MAX)];
     prop_oneof![
-        6 => (0_u32..12, 0_u64..20, 0_u64..9)
-            .prop_map(|(slot, id, weight)| PolicyOp::Insert { slot, id, weight }),
-        6 => (0_u32..12).prop_map(|slot| PolicyOp::Hit { slot }),
-        2 => (0_u32..12).prop_map(|slot| PolicyOp::Remove { slot }),
-        3 => Just(PolicyOp::Victim),
+        1 => proptest::option::weighted(0.8, capacity).prop_map(|weight_max| PolicyOp::Capacity { weight_max }),
+        4 => (id(), weight(), weight()).prop_map(|(id, weight, needed)| PolicyOp::Admit { id, weight, needed }),
+        24 => (slot(), id(), weight(), cost())
+            .prop_map(|(slot, id, weight, cost)| PolicyOp::Insert { slot, id, weight, cost }),
+        24 => slot().prop_map(|slot| PolicyOp::Hit { slot }),
+        8 => slot().prop_map(|slot| PolicyOp::Remove { slot }),
+        12 => Just(PolicyOp::Victim),
     ]
 }
