@@ -213,3 +213,53 @@ impl fmt::Debug for Gdsf {
         f.debug_struct("Gdsf").field("len", &self.order.len()).field("floor", &self.floor).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(slot: u32) -> Candidate {
+        Candidate { slot: Slot::new(slot), id: 0, weight: u64::from(slot % 3), cost: u64::MAX - u64::from(slot) }
+    }
+
+    /// Who leaves over many turns, from a floor near the point where priorities are lowered, or from the ground.
+    fn played(floor: u128) -> Vec<Slot> {
+        let mut gdsf = Gdsf { floor, ..Gdsf::new() };
+        (0..5).for_each(|slot| gdsf.insert(candidate(slot)));
+        let mut lowered = false;
+        let victims = (5..5_000)
+            .map(|turn| {
+                gdsf.hit(Slot::new(turn % 7));
+                let victim = gdsf.victim().unwrap();
+                gdsf.check().unwrap();
+                lowered |= gdsf.floor < floor;
+                gdsf.insert(candidate(turn));
+                victim
+            })
+            .collect();
+        assert_eq!(lowered, floor > 0);
+        victims
+    }
+
+    #[test]
+    fn priorities_are_lowered_before_they_overflow_and_keep_their_order() {
+        assert_eq!(played(FLOOR_MAX - 1), played(0));
+    }
+
+    #[test]
+    fn a_recount_finds_each_fault() {
+        let convicts = |plant: fn(&mut Gdsf)| {
+            let mut gdsf = Gdsf::new();
+            (0..3).for_each(|slot| gdsf.insert(candidate(slot)));
+            gdsf.check().unwrap();
+            plant(&mut gdsf);
+            assert!(gdsf.check().is_err());
+        };
+        convicts(|gdsf| _ = gdsf.order.pop_first());
+        convicts(|gdsf| gdsf.held[1] = None);
+        convicts(|gdsf| gdsf.floor = u128::MAX >> 1);
+        convicts(|gdsf| gdsf.held.iter_mut().flatten().for_each(|held| held.frequency = 0));
+        convicts(|gdsf| gdsf.held.iter_mut().flatten().for_each(|held| held.accessed += 1));
+        convicts(|gdsf| gdsf.access = 0);
+    }
+}

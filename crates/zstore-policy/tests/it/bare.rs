@@ -39,7 +39,14 @@ impl Bare {
 
     /// Makes a call, if the trait allows it, and audits: P1, P2, P7, P8.
     pub(crate) fn step(&mut self, op: &PolicyOp) -> Answer {
-        let answer = match *op {
+        let answer = self.call(op);
+        self.audit();
+        answer
+    }
+
+    /// Makes a call, if the trait allows it.
+    pub(crate) fn call(&mut self, op: &PolicyOp) -> Answer {
+        match *op {
             PolicyOp::Capacity { weight_max } => {
                 self.policy.set_capacity(weight_max);
                 Answer::Nothing
@@ -72,9 +79,7 @@ impl Bare {
                 Answer::Nothing
             }
             PolicyOp::Victim => Answer::Victim(self.victim()),
-        };
-        self.audit();
-        answer
+        }
     }
 
     /// Calls about those who are not held.
@@ -87,7 +92,6 @@ impl Bare {
         }
         self.policy.hit(Slot::new(u32::MAX));
         self.policy.remove(Slot::new(u32::MAX));
-        self.audit();
     }
 
     /// Whom the policy holds by its own account, in its order.

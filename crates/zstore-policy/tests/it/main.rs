@@ -36,3 +36,18 @@ mod naive;
 
 /// The laws P1 to P8 of `Policy`, for every policy in this crate, and the simple ones against naive lists.
 mod policy_laws;
+
+/// A cache of keys over a ledger, for traces.
+mod cache;
+
+/// What S3-FIFO does that a simpler queue does not.
+mod s3_fifo;
+
+/// What W-TinyLFU does that LRU does not.
+mod w_tiny_lfu;
+
+/// What GDSF weighs up.
+mod gdsf;
+
+/// Hit ratios on small synthetic traces, beside those of LRU.
+mod traces;

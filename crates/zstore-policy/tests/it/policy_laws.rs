@@ -31,11 +31,11 @@ fn obeys(make: Make, ops: &[PolicyOp]) {
     let mut fresh = Bare::new(make()).with_slots(|_, coming| Slot::new(coming));
     for op in ops {
         let answer = bare.step(op);
-        assert_eq!(again.step(op), answer, "P5: {op:?}");
+        assert_eq!(again.call(op), answer, "P5: {op:?}");
         visited.strangers();
-        assert_eq!(visited.step(op), answer, "P3: {op:?}");
-        assert_eq!(renamed.step(op), answer, "P4: {op:?}");
-        assert_eq!(fresh.step(op), answer, "P4: {op:?}");
+        assert_eq!(visited.call(op), answer, "P3: {op:?}");
+        assert_eq!(renamed.call(op), answer, "P4: {op:?}");
+        assert_eq!(fresh.call(op), answer, "P4: {op:?}");
     }
     let order = bare.order();
     assert_eq!(bare.drain(), order, "the order is not that in which they leave");
@@ -47,7 +47,7 @@ fn agrees(make: Make, rule: Rule, ops: &[PolicyOp]) {
     let mut real = Bare::new(make());
     let mut naive = Bare::new(Box::new(Naive::new(rule)));
     for op in ops.iter().filter(|op| is_small(op)) {
-        assert_eq!(real.step(op), naive.step(op), "{op:?}");
+        assert_eq!(real.call(op), naive.call(op), "{op:?}");
     }
     assert_eq!(real.drain(), naive.drain());
 }
@@ -129,11 +129,11 @@ fn p6_a_slot_inserted_twice_against_the_rules_is_held_once() {
 }
 
 #[test]
-fn p6_a_million_newcomers_leave_nothing_behind_but_what_is_bounded() {
+fn p6_many_newcomers_leave_nothing_behind_but_what_is_bounded() {
     for (name, make) in EVERY {
         let mut policy = make();
         policy.set_capacity(Some(64));
-        for id in 0..300_000_u32 {
+        for id in 0..100_000_u32 {
             let slot = Slot::new(id % 64);
             if id >= 64 {
                 let newcomer = Candidate { slot, id: u64::from(id), weight: 1, cost: 1 };
