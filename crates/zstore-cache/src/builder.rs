@@ -122,7 +122,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default.
+    /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default. [`crate::policy`] has the others
+    /// and what to know before choosing one; any [`Policy`] of your own will do as well, as the example `own_policy` shows.
     ///
     /// # Examples
     /// ```

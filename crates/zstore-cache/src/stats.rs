@@ -34,7 +34,7 @@ pub struct Stats {
     pub expirations: u64,
     /// Blobs in the tier that were damaged: dropped, and fetched anew when asked for.
     pub corrupt: u64,
-    /// Fetched or written values that found no room in the tier.
+    /// Fetched or written values that found no room in the tier, or that the policy did not admit.
     pub refused: u64,
     /// Failed or unanswered operations on the tier. None of them failed a read or a write.
     pub tier_faults: u64,

@@ -15,6 +15,7 @@ mod isolation; // C10
 mod model; // any operations in any order, over a tier that fails
 mod namespaces; // C7
 mod parts; // ranges
+mod policies; // every policy, and one of a user's own
 mod restart; // what a new cache finds in an old tier
 mod schedules; // C1, in orders that seeds decide
 mod setup; // sources, tiers, caches
