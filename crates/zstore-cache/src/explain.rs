@@ -147,11 +147,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     fn outlook(&self, key: &Key, residents: &[(Arc<Entry>, u64)], now: Moment) -> Outlook {
-        if self.tier.is_down() {
-            return Outlook::Miss(Why::TierDown);
-        }
         if !self.opening.is_open() {
             return Outlook::Miss(Why::TierUnopened);
+        }
+        if self.tier.is_down() {
+            return Outlook::Miss(Why::TierDown);
         }
         let freshness = &self.settings.freshness;
         let whole = residents.iter().map(|(entry, _)| entry).find(|entry| !matches!(entry.content, Content::Block(..)));

@@ -51,6 +51,15 @@ impl Landings {
         }
     }
 
+    /// Carries work out in a task of its own, from the beginning.
+    pub(crate) fn spawn(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+        let count = self.begin();
+        runtime.spawn(async move {
+            work.await;
+            drop(count);
+        });
+    }
+
     /// Waits until no landing is under way.
     pub(crate) async fn idle(&self) {
         // An error would mean that the sender is gone, which lives as long as `self`.

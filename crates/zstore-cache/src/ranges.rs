@@ -46,12 +46,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.moment();
             let known = if skip_tier { None } else { self.known(key, now) };
-            let attempt = match known.as_ref().map(|known| known.content.meta()) {
-                Some(None) => {
+            let attempt = match known.as_ref().map(|known| (known, known.content.meta())) {
+                Some((_, None)) => {
                     self.count(key, Outcome::Hit, true);
                     return Ok(None);
                 }
-                Some(Some(meta)) => self.ranges_of_known(meta.clone(), ranges, now).await?,
+                Some((known, Some(meta))) => self.ranges_of_known(known, meta.clone(), ranges, now).await?,
                 None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
@@ -76,8 +76,21 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// Of a value of which something is resident: what is missing is fetched, if it is still the same value.
-    async fn ranges_of_known(self: &Arc<Self>, meta: Meta, ranges: &[ByteRange], now: Moment) -> Result<Attempt> {
-        let wanted = self.resolve(&meta, ranges)?;
+    async fn ranges_of_known(
+        self: &Arc<Self>,
+        known: &Arc<Entry>,
+        meta: Meta,
+        ranges: &[ByteRange],
+        now: Moment,
+    ) -> Result<Attempt> {
+        let wanted = match self.resolve(&meta, ranges) {
+            Ok(wanted) => wanted,
+            // A value past its age may have grown since.
+            Err(error) => match self.renewal(known, false, now).await? {
+                Renewal::Served(_) => return Err(error),
+                Renewal::Outdated(..) => return Ok(Attempt::Changed),
+            },
+        };
         let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now.at);
         if let Some(whole) = whole {
             return self.ranges_of_resident(&meta, wanted, &whole, now).await;

@@ -77,6 +77,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// Asks the source behind the reader's back, if the resident may be served meanwhile.
     fn renews_behind(self: &Arc<Self>, entry: &Arc<Entry>, standing: Standing, wants_whole: bool, now: Moment) -> bool {
+        // Without a runtime there is nothing behind the reader's back.
         let Ok(runtime) = Handle::try_current() else { return false };
         if !standing.is_within(self.settings.freshness.stale_while_revalidate) {
             return false;
@@ -84,11 +85,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let (ask, request) = self.question(entry, wants_whole);
         let fresh = || self.standing(entry, now).is_fresh().then_some(());
         if let Boarded::Waits(ticket, Outcome::Miss) = self.board_one(entry.content.key(), ask, request, now, fresh) {
-            runtime.spawn(async move {
+            let renewing = async move {
                 if let Err(error) = ticket.answer().await {
                     tracing::debug!(%error, "what is resident could not be renewed; it is served until it is too stale");
                 }
-            });
+            };
+            // Not before the reader has read what may leave for what comes.
+            self.landings.spawn(&runtime, renewing);
         }
         true
     }

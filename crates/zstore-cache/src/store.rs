@@ -87,7 +87,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         self.0.explain(key)
     }
 
-    /// Waits until what was fetched or dropped so far has reached the tier, and tries again to remove what the tier would not let go of.
+    /// Waits until what was fetched or dropped so far has reached the tier and what is renewed behind its readers has come, and tries again to remove what the tier would not let go of.
     ///
     /// Nobody needs to wait for it; a program that ends right after reading may want to.
     pub async fn flush(&self) {
