@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+/// A value, if there was one, and since when.
+type Held = (u64, Option<Vec<u8>>);
+
 /// The values of a key and since when the source held each, in milliseconds that really ran; the last is what it holds.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub(crate) now_ms: u64,
-    histories: BTreeMap<&'static str, Vec<(u64, Option<Vec<u8>>)>>,
+    histories: BTreeMap<&'static str, Vec<Held>>,
 }
 
 impl Truth {

@@ -129,21 +129,9 @@ impl World {
                 self.source.inner().delete(&key(KEYS[at])).await.unwrap();
                 self.truth.plant(KEYS[at], None);
             }
-            Op::SourceDown(down) => {
-                self.source.heal();
-                if down {
-                    self.source.fail_always(Calls::All, ErrorKind::Unavailable);
-                }
-                self.source_down = down;
-            }
+            Op::SourceDown(down) => self.source_down(down),
             Op::Advance(ms) => self.advance(ms),
-            Op::SetBack(ms) => {
-                self.advance(0);
-                let now = zstore_core::Clock::now(&*self.clock).as_millis();
-                self.clock.set(zstore_core::Timestamp::from_millis(now - ms));
-                self.set_back_ms += ms;
-                self.advance(0);
-            }
+            Op::SetBack(ms) => self.set_back(ms),
             Op::Reopen => {
                 self.cache.flush().await;
                 match open(&self.setup, &self.source, &self.tier, &self.clock).await {
@@ -181,6 +169,22 @@ impl World {
         self.clock.advance(Duration::from_millis(ms));
         self.truth.now_ms += ms;
         let _ = self.cache.explain(&key(KEYS[0]));
+    }
+
+    fn set_back(&mut self, ms: u64) {
+        self.advance(0);
+        let now = zstore_core::Clock::now(&*self.clock).as_millis();
+        self.clock.set(zstore_core::Timestamp::from_millis(now - ms));
+        self.set_back_ms += ms;
+        self.advance(0);
+    }
+
+    fn source_down(&mut self, down: bool) {
+        self.source.heal();
+        if down {
+            self.source.fail_always(Calls::All, ErrorKind::Unavailable);
+        }
+        self.source_down = down;
     }
 
     /// A write succeeds unless the source is down.
