@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use zstore_policy::{Candidate, Policy, Slot};
 
 use crate::op::PolicyOp;
+use crate::policies::Make;
 
 /// What a call answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,4 +131,28 @@ impl Bare {
         order.sort_unstable();
         assert_eq!(order, Vec::from_iter(self.held.keys().copied()), "P8");
     }
+}
+
+/// Makes these calls on several of a kind and compares: the laws P1 to P5, P7 and P8, and that the order a policy tells of is that in
+/// which it lets go.
+pub(crate) fn obeys(make: Make, ops: &[PolicyOp]) {
+    let mut bare = Bare::new(make());
+    // P5: another one gives the same answers; its hash tables have other seeds.
+    let mut again = Bare::new(make());
+    // P3: one that hears of strangers before every call answers as if it did not.
+    let mut visited = Bare::new(make());
+    // P4: what a slot is called and who had it before play no part.
+    let mut renamed = Bare::new(make()).with_slots(|name, _| Slot::new(40 - name));
+    let mut fresh = Bare::new(make()).with_slots(|_, coming| Slot::new(coming));
+    for op in ops {
+        let answer = bare.step(op);
+        assert_eq!(again.call(op), answer, "P5: {op:?}");
+        visited.strangers();
+        assert_eq!(visited.call(op), answer, "P3: {op:?}");
+        assert_eq!(renamed.call(op), answer, "P4: {op:?}");
+        assert_eq!(fresh.call(op), answer, "P4: {op:?}");
+    }
+    let order = bare.order();
+    assert_eq!(bare.drain(), order, "the order is not that in which they leave");
+    assert_eq!(fresh.drain(), order);
 }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zstore_policy::{Candidate, Lru, Policy, Slot};
 
-use crate::op::{op, reopening};
+use crate::op::{bounds, op, reopening};
 use crate::policies::EVERY;
 use crate::world::World;
 
@@ -48,14 +48,6 @@ impl Policy for Fickle {
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
-}
-
-/// Bounds from nothing to roomy, with and without an overhead; sometimes none at all.
-fn bounds() -> impl Strategy<Value = (Option<u64>, u64)> {
-    prop_oneof![
-        8 => (0_u64..=40, 0_u64..=3).prop_map(|(room, overhead)| (Some(room + overhead), overhead)),
-        1 => (0_u64..=3).prop_map(|overhead| (None, overhead)),
-    ]
 }
 
 proptest! {

@@ -95,6 +95,14 @@ pub(crate) fn reopening() -> impl Strategy<Value = Vec<Op>> {
     (vec(recover(), 0..12), vec(moves, 0..80)).prop_map(|(recoveries, moves)| [recoveries, moves].concat())
 }
 
+/// Bounds from nothing to roomy, with and without an overhead; sometimes none at all.
+pub(crate) fn bounds() -> impl Strategy<Value = (Option<u64>, u64)> {
+    prop_oneof![
+        8 => (0_u64..=40, 0_u64..=3).prop_map(|(room, overhead)| (Some(room + overhead), overhead)),
+        1 => (0_u64..=3).prop_map(|overhead| (None, overhead)),
+    ]
+}
+
 /// One call of a policy's caller. An insertion of a held slot is void: the trait forbids it.
 #[derive(Debug, Clone)]
 pub(crate) enum PolicyOp {

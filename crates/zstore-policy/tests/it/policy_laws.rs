@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zstore_policy::{Candidate, Policy, Slot};
 
-use crate::bare::{Answer, Bare};
+use crate::bare::{Answer, Bare, obeys};
 use crate::naive::{Naive, Rule};
 use crate::op::{PolicyOp, policy_op};
 use crate::policies::{EVERY, Make};
@@ -17,29 +17,6 @@ fn candidate(slot: u32) -> Candidate {
 
 fn ops() -> impl Strategy<Value = Vec<PolicyOp>> {
     vec(policy_op(), 0..200)
-}
-
-/// Holds for every sequence of calls.
-fn obeys(make: Make, ops: &[PolicyOp]) {
-    let mut bare = Bare::new(make());
-    // P5: another one gives the same answers; its hash tables have other seeds.
-    let mut again = Bare::new(make());
-    // P3: one that hears of strangers before every call answers as if it did not.
-    let mut visited = Bare::new(make());
-    // P4: what a slot is called and who had it before play no part.
-    let mut renamed = Bare::new(make()).with_slots(|name, _| Slot::new(40 - name));
-    let mut fresh = Bare::new(make()).with_slots(|_, coming| Slot::new(coming));
-    for op in ops {
-        let answer = bare.step(op);
-        assert_eq!(again.call(op), answer, "P5: {op:?}");
-        visited.strangers();
-        assert_eq!(visited.call(op), answer, "P3: {op:?}");
-        assert_eq!(renamed.call(op), answer, "P4: {op:?}");
-        assert_eq!(fresh.call(op), answer, "P4: {op:?}");
-    }
-    let order = bare.order();
-    assert_eq!(bare.drain(), order, "the order is not that in which they leave");
-    assert_eq!(fresh.drain(), order);
 }
 
 /// The same answers as a naive list, to the last of those who are left.
