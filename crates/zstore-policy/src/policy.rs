@@ -99,8 +99,8 @@ pub struct Candidate {
 /// assert_eq!(fifo.victim(), Some(Slot::new(0)));
 /// ```
 pub trait Policy: Debug + Send {
-    /// The most weight its residents may have together, in bytes; `None` is no bound. Told before the first
-    /// [`insert`](Self::insert); told again before it, the last word counts.
+    /// The most weight its residents may have together, in bytes; `None` is no bound, which is what holds until something is
+    /// said. A ledger tells it before the first [`insert`](Self::insert); told again, even later, the last word counts.
     ///
     /// Provided: a policy that does not size anything by it ignores it.
     fn set_capacity(&mut self, weight_max: Option<u64>) {
