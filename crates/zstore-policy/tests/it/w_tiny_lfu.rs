@@ -96,6 +96,24 @@ fn those_hit_in_main_are_protected_until_others_need_their_place() {
 }
 
 #[test]
+fn the_window_hands_on_its_oldest_while_there_is_room() {
+    let mut policy = filled(30, 1);
+    hit(&mut policy, 0, 1);
+    hit(&mut policy, 20, 1);
+    // 1 to 19 are on probation, 0 is protected, and 20 is the newest of the window.
+    let victims: Vec<usize> = std::iter::from_fn(|| policy.victim()).map(Slot::index).collect();
+    assert_eq!(victims, Vec::from_iter((1..20).chain([0]).chain(21..30).chain([20])));
+}
+
+#[test]
+fn one_too_heavy_for_the_window_drives_nobody_out_of_it() {
+    let mut policy = filled(5, 1);
+    policy.insert(candidate(5, 500));
+    let victims: Vec<usize> = std::iter::from_fn(|| policy.victim()).map(Slot::index).collect();
+    assert_eq!(victims, [5, 0, 1, 2, 3, 4]);
+}
+
+#[test]
 fn one_too_heavy_to_be_protected_does_not_push_the_others_out() {
     let mut policy = filled(5, 10);
     policy.insert(candidate(5, 900));
