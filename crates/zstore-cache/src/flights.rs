@@ -4,21 +4,16 @@
 //! own: a waiter that is dropped disturbs no other, and when the last one is gone the fetch is dropped too. A flight stays in the table until what it
 //! fetched has landed in the tier, so that there is no moment at which a second fetch could begin.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture, future::Shared};
-use parking_lot::Mutex;
 use zstore_core::{ByteRange, Key, Prefix, Result, Version};
 
-use crate::{fetched::Fetched, watch::Moment};
+use crate::{
+    fetched::Fetched,
+    sync::{AtomicBool, Mutex, Ordering},
+    watch::Moment,
+};
 
 /// What a flight may be joined for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -196,6 +191,22 @@ impl Flights {
         let flight = self.0.lock().remove(serial);
         // Dropped after unlocking: a fetch may hold anything.
         drop(flight);
+    }
+
+    /// How many flights and writes are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        let table = self.0.lock();
+        table.flights.len() + table.writes.len()
+    }
+
+    /// Whether who asks is sent to flights that exist and fetch what is asked.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let table = self.0.lock();
+        let astray = table.asks.iter().find(|((key, ask), serial)| {
+            !table.flights.get(serial).is_some_and(|flight| flight.key == *key && flight.asks.contains(ask))
+        });
+        astray
+            .map_or(Ok(()), |(ask, serial)| Err(format!("{ask:?} is sent to flight {serial}, which does not fetch it")))
     }
 
     /// A write begins: nothing fetched before or until it ends may land any more or be joined.

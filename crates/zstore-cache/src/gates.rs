@@ -25,6 +25,11 @@ impl Gates {
         gate.held = Some(lock.lock_owned().await);
         gate
     }
+
+    /// How many gates are held or waited for.
+    pub(crate) fn under_way(&self) -> usize {
+        self.0.lock().len()
+    }
 }
 
 /// A held gate; dropping it opens the gate.

@@ -25,4 +25,6 @@ pub struct CacheInfo {
     pub tracked_keys: u64,
     /// Blobs that are resident: whole values, blocks of values, absences.
     pub cached_keys: u64,
+    /// Fetches and writes under way, and keys whose blobs are being written or removed: 0 when the cache is at rest.
+    pub under_way: u64,
 }

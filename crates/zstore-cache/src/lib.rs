@@ -98,6 +98,7 @@ mod renewal;
 mod room;
 mod stats;
 mod store;
+mod sync;
 mod tier;
 mod watch;
 mod write;

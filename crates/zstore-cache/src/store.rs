@@ -43,6 +43,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     pub fn info(&self) -> CacheInfo {
         let inner = &self.0;
         let overhead_size = if inner.holds_memory { 0 } else { crate::opening::OVERHEAD_BYTES };
+        let under_way = (inner.flights.under_way() + inner.gates.under_way()) as u64;
         let catalog = inner.catalog.lock();
         CacheInfo {
             cache_store_type: inner.tier.store.to_string(),
@@ -54,6 +55,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
             write_mode: inner.settings.write_mode,
             tracked_keys: catalog.keys(),
             cached_keys: catalog.ledger().len() as u64,
+            under_way,
         }
     }
 
@@ -103,6 +105,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     /// # Cost
     /// A walk over all residents, under the lock. For tests.
     pub fn check(&self) -> Result<(), String> {
+        self.0.flights.check()?;
         self.0.catalog.lock().check()
     }
 }
