@@ -156,3 +156,43 @@ async fn a_block_that_two_ranges_of_an_unknown_value_share_is_fetched_once() {
     assert_eq!((first.unwrap().unwrap().len(), second.unwrap().unwrap().len()), (65_536, 131_072));
     assert_eq!(source.bytes_read(), 131_072);
 }
+
+#[tokio::test]
+async fn who_comes_after_a_waiter_has_gone_joins_those_who_stayed() {
+    let (source, _, cache) = cache().await;
+    plant(&source, "k", "value").await;
+    let held = source.inner().hold(Operation::Get);
+    let mut readers: Vec<_> = (0..2).map(|_| Box::pin(read(&cache, "k"))).collect();
+    for reader in &mut readers {
+        assert!(reader.now_or_never().is_none());
+    }
+    drop(readers.pop());
+    let mut late = Box::pin(read(&cache, "k"));
+    assert!((&mut late).now_or_never().is_none());
+    held.release();
+    join_all(readers).await;
+    assert_eq!(late.await.unwrap(), "value");
+    assert_eq!(source.count(), 1);
+}
+
+#[tokio::test]
+async fn reads_while_a_written_value_is_landing_share_a_request() {
+    let (source, tier, cache) = cache().await;
+    let landing = tier.hold(Operation::Set);
+    let writer = cache.clone();
+    let set = tokio::spawn(async move { writer.put(&key("k"), "value").await });
+    landing.arrived(1).await;
+    source.clear();
+    let held = source.inner().hold(Operation::Get);
+    let mut readers: Vec<_> = (0..4).map(|_| Box::pin(read(&cache, "k"))).collect();
+    for reader in &mut readers {
+        assert!(reader.now_or_never().is_none());
+    }
+    held.release();
+    for value in join_all(readers).await {
+        assert_eq!(value.unwrap(), "value");
+    }
+    assert_eq!(source.count(), 1);
+    landing.release();
+    set.await.unwrap().unwrap();
+}

@@ -6,6 +6,7 @@ mod age; // max_age, on a manual clock
 mod arguments; // bad settings are refused when the cache is built
 mod attacks; // what was found by attacking it
 mod budget; // C2
+mod cancellation; // every future, dropped after each of its polls
 mod fail_open; // C3
 mod flights; // C4
 mod freshness; // C9
@@ -19,4 +20,5 @@ mod policies; // every policy, and one of a user's own
 mod restart; // what a new cache finds in an old tier
 mod schedules; // C1, in orders that seeds decide
 mod setup; // sources, tiers, caches
+mod threads; // C1, from many threads
 mod truth; // C1

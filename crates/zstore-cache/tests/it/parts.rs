@@ -201,3 +201,26 @@ async fn bytes_from_the_tier_count_whether_or_not_others_were_missing() {
     part(&cache, ByteRange::Bounded(0..3 * BLOCK)).await;
     assert_eq!(cache.stats().tier_bytes, 2 * BLOCK);
 }
+
+#[tokio::test]
+async fn blocks_of_a_newer_version_put_those_of_an_older_one_out_of_service() {
+    let (source, _, cache) = cache().await;
+    plant(&source, "k", vec![1; 200_000]).await;
+    let held = source.inner().hold_after(Operation::Get);
+    let read = |from: u64| {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get_range(&key("k"), ByteRange::Bounded(from..from + 10)).await })
+    };
+    let older = read(0);
+    held.arrived(1).await;
+    plant(&source, "k", vec![2; 200_000]).await;
+    let newer = read(70_000);
+    held.arrived(2).await;
+    held.release();
+    assert_eq!(older.await.unwrap().unwrap().unwrap(), vec![1; 10]);
+    assert_eq!(newer.await.unwrap().unwrap().unwrap(), vec![2; 10]);
+    cache.flush().await;
+    source.clear();
+    assert_eq!(read(70_000).await.unwrap().unwrap().unwrap(), vec![2; 10]);
+    assert_eq!(source.count(), 0, "it is resident, and what is known of the value is of the same version");
+}

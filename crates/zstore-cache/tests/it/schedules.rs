@@ -107,7 +107,7 @@ struct Play {
 
 impl Play {
     async fn open(scene: Scene, order: u64) -> Self {
-        let conductor = Conductor::new(order);
+        let conductor = Conductor::new(order, scene.tier_faults.hung > 0);
         let history = History::new(scene.age_max, scene.is_sound());
         let clock = Arc::new(ManualClock::default());
         history.clock(clock.now().as_millis());

@@ -9,7 +9,7 @@ use futures::{FutureExt, future::join_all};
 use zstore_cache::{CacheStore, WriteMode};
 use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, SetMode, Store, StoreExt};
 use zstore_memory::MemoryStore;
-use zstore_testkit::{Faulty, Rates};
+use zstore_testkit::{Faulty, ManualClock, Rates};
 
 use crate::setup::{Cache, Source, built, cache, key, plant, read};
 
@@ -417,4 +417,23 @@ async fn reads_while_the_cache_is_being_cleared_still_share_requests() {
     clear.await.unwrap().unwrap();
     cache.flush().await;
     assert_eq!(cache.info().cached_keys, 1, "what was fetched after the cache was told to drop everything stays");
+}
+
+#[tokio::test]
+async fn a_fill_under_way_when_its_prefix_is_deleted_does_not_stay_though_the_tier_is_down() {
+    let (source, tier, clock) = (crate::setup::source(), crate::setup::tier(), Arc::new(ManualClock::default()));
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).clock(Arc::clone(&clock) as _);
+    let cache = built(builder).await;
+    cache.put(&key("other"), "x").await.unwrap();
+    plant(&source, "a/k", "old").await;
+    let held = tier.hold(Operation::Set);
+    read(&cache, "a/k").await;
+    held.arrived(1).await;
+    tier.inner().fail_nth(Operation::Get, 1, ErrorKind::TimedOut);
+    read(&cache, "other").await; // from now on the tier is left alone, and the deletion waits for nobody there
+    cache.delete_prefix(&Prefix::new("a").unwrap()).await.unwrap();
+    held.release();
+    cache.flush().await;
+    clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(read(&cache, "a/k").await, None);
 }

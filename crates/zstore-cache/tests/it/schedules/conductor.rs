@@ -69,6 +69,7 @@ struct State {
     style: Style,
     /// How often, in percent, somebody is let go between two polls.
     haste: u64,
+    hurried: bool,
     waiting: VecDeque<Waiting>,
     serial: u64,
     /// Nobody waits any more.
@@ -90,7 +91,8 @@ const SETTLED_STALLS: usize = 6;
 const STALL: Duration = Duration::from_secs(6);
 
 impl Conductor {
-    pub(crate) fn new(seed: u64) -> Arc<Self> {
+    /// `hurried`: time passes now and then while calls wait, so that they are given up.
+    pub(crate) fn new(seed: u64, hurried: bool) -> Arc<Self> {
         let mut chance = Chance::new(seed);
         let style = if chance.percent(40) { Style::Ranked } else { Style::Even };
         let haste = chance.pick(&[10, 30, 60, 100]);
@@ -98,6 +100,7 @@ impl Conductor {
             chance,
             style,
             haste,
+            hurried,
             waiting: VecDeque::new(),
             serial: 0,
             over: true,
@@ -171,6 +174,9 @@ impl Conductor {
                 }
                 tokio::time::advance(STALL).await;
             }
+            if self.hurries() {
+                tokio::time::advance(STALL / 3).await;
+            }
             tokio::task::yield_now().await;
         }
         true
@@ -191,6 +197,11 @@ impl Conductor {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    fn hurries(&self) -> bool {
+        let mut state = self.0.lock();
+        state.hurried && state.chance.percent(2)
     }
 
     fn waits(&self) -> bool {
