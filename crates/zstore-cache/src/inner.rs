@@ -14,7 +14,7 @@ use zstore_core::{Clock, Error, Key, ReadStore, Timestamp};
 
 use crate::{
     builder::WriteMode, catalog::Catalog, flights::Flights, gates::Gates, landings::Landings, name::Namespace,
-    opening::Opening, stats::Counters, tier::Tier,
+    opening::Opening, runs::Nearness, stats::Counters, tier::Tier,
 };
 
 /// What was settled when the cache was built.
@@ -26,6 +26,9 @@ pub(crate) struct Settings {
     pub(crate) absent_age_max: Option<Duration>,
     pub(crate) write_mode: WriteMode,
     pub(crate) block_bytes: u64,
+    pub(crate) nearness: Nearness,
+    /// A value of up to so many bytes is fetched whole when a second part of it is missing.
+    pub(crate) whole_bytes_max: u64,
 }
 
 #[derive(Debug)]

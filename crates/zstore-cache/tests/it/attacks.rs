@@ -476,7 +476,7 @@ async fn a_blob_replaced_while_it_is_read_is_not_counted_as_damaged() {
 #[tokio::test]
 async fn a_flight_for_the_end_of_a_shorter_version_does_not_fail_readers_of_the_longer_one() {
     let (source, tier, clock) = (source(), tier(), Arc::new(ManualClock::default()));
-    let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(Duration::from_secs(10));
+    let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(Duration::from_secs(10)).range_gap(0);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     plant(&source, "k", vec![1; 3 * BLOCK as usize + 1000]).await;
     cache.get_range(&key("k"), ByteRange::Bounded(0..10)).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, ManualClock, Metered, Rates};
@@ -84,7 +84,9 @@ impl World {
         tier: &Arc<T>,
         clock: &Arc<ManualClock>,
     ) -> Option<CacheStore<MemoryStore, T>> {
-        let builder = CacheStore::builder(Arc::clone(source), Arc::clone(tier)).max_size(MAX).block_size(4096);
+        let builder = CacheStore::builder(Arc::clone(source), Arc::clone(tier))
+            .max_size(MAX)
+            .range_strategy(RangeStrategy::Blocks { block_size: 4096 });
         let builder = builder.max_age(Duration::from_secs(30)).cache_absent(Duration::from_secs(5));
         let built = builder.clock(Arc::clone(clock) as _).build().await;
         built.inspect_err(|error| assert_eq!(error.kind(), ErrorKind::Conflict)).ok()
