@@ -128,7 +128,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Chooses in what units parts of values are fetched and kept.
+    /// Chooses in what units parts of values are fetched and kept: values of up to 1 MiB whole, larger ones in blocks of 64 KiB by default.
     #[must_use]
     pub const fn range_strategy(mut self, strategy: RangeStrategy) -> Self {
         self.range_strategy = strategy;

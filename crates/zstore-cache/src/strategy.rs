@@ -2,7 +2,7 @@
 
 /// How parts of values are fetched and kept, so that what is near them is there when it is asked for.
 ///
-/// Whatever is chosen, a part that lies in resident bytes makes no request, and a value that is asked for as a whole is fetched
+/// The default is `WholeUpTo` 1 MiB, and blocks of 64 KiB: docs/RANGES.md has the figures it was chosen by. Whatever is chosen, a part that lies in resident bytes makes no request, and a value that is asked for as a whole is fetched
 /// as a whole.
 ///
 /// # Examples
@@ -35,9 +35,15 @@ pub enum RangeStrategy {
     },
 }
 
-/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
+/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes. In the model of docs/RANGES.md smaller
+/// blocks save at most a third of the bytes of a plane of large inner chunks, and cost four times the requests for small ones; blocks four times as large take
+/// twice the time for that plane.
 const BLOCK_BYTES: u64 = crate::blob::CHECKED_BYTES as u64;
-/// Blocks that lie no further apart than this are fetched as one.
+/// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of it is missing: that never takes
+/// twice the time of the best that could have been done, and saves all further requests.
+const WHOLE_BYTES_MAX: u64 = 1 << 20;
+/// Missing blocks that lie no further apart than this are fetched as one. Sources have about eight ranges of a value under way at once, so that one more costs an eighth of
+/// its latency: from 10 ms x 100 MB/s / 8 = 125 KB to 50 ms x 100 MB/s / 8 = 625 KB. Between the two.
 pub(crate) const GAP_BYTES: u64 = 256 << 10;
 /// What is longer comes in several calls. A connection to an object store gives 50 to 100 MB/s, so that 16 MiB take about 0.2 s: against that a round
 /// trip is nothing, and what breaks off in the middle costs no more than that.
@@ -47,7 +53,7 @@ const WHOLE_SHARE: u64 = 4;
 
 impl Default for RangeStrategy {
     fn default() -> Self {
-        Self::Blocks { block_size: BLOCK_BYTES }
+        Self::WholeUpTo { size_max: WHOLE_BYTES_MAX, block_size: BLOCK_BYTES }
     }
 }
 

@@ -97,12 +97,12 @@ async fn a_block_that_another_fetches_is_neither_waited_for_nor_landed_twice_bec
     let mut first = Box::pin(world.blocks(&[5]));
     assert!((&mut first).now_or_never().is_none());
     held.arrived(1).await;
-    let (between, mut after) = (Box::pin(world.blocks(&[4, 6])), Box::pin(world.blocks(&[5])));
-    let mut between = between;
+    let (mut between, mut after) = (Box::pin(world.blocks(&[4, 6])), Box::pin(world.blocks(&[5])));
     assert!((&mut between).now_or_never().is_none());
     assert!((&mut after).now_or_never().is_none());
     assert_eq!(world.asked(), [[5..6], [4..7]]);
     drop(first);
+    assert_eq!(world.source.in_flight(), 2, "who wants block 5 goes on with the request that was for it");
     drop(after);
     assert_eq!(world.source.in_flight(), 1, "nobody wants block 5 any more, and who fetches around it did not join");
     held.release();
