@@ -16,10 +16,10 @@ type Source = Recorder<MemoryStore>;
 type Tier = Faulty<MemoryStore>;
 type Cached = ZarrsStore<CacheStore<Source, Tier>>;
 
-const SIDE: u64 = 64;
-/// 32 values of 2 bytes on each side: 64 KiB, and an index of 64 inner chunks of 1 KiB.
-const SHARD: u64 = 32;
-const SHARD_BYTES: u64 = 65_536 + 64 * 16 + 4;
+const SIDE: u64 = 48;
+/// 24 values of 2 bytes on each side: 27 inner chunks of 1 KiB, and an index. It is no multiple of a block.
+const SHARD: u64 = 24;
+const SHARD_BYTES: u64 = 27 * 1024 + 27 * 16 + 4;
 const INNER: u64 = 8;
 const BLOCK: u64 = 4096;
 
@@ -96,11 +96,11 @@ impl World {
         let subset = match reading {
             Reading::Inner => ArraySubset::new_with_ranges(&[40..48, 8..16, 16..24]),
             Reading::Plane => ArraySubset::new_with_ranges(&[0..SIDE, 20..21, 0..SIDE]),
-            Reading::Shard => ArraySubset::new_with_ranges(&[32..64, 0..32, 0..32]),
+            Reading::Shard => ArraySubset::new_with_ranges(&[24..48, 0..24, 0..24]),
             Reading::All => array.subset_all(),
             Reading::InnerOfShard => {
-                for at in 0..64u64 {
-                    let at = [4 + at / 16, at / 4 % 4, at % 4];
+                for at in 0..27u64 {
+                    let at = [3 + at / 9, at / 3 % 3, at % 3];
                     // A new one each time, so that zarrs keeps no index itself.
                     let kept = AsyncArrayShardedReadableExtCache::new(array);
                     let inner: Vec<u16> =
@@ -162,10 +162,10 @@ async fn the_first_reading_asks_for_what_no_other_brought() {
     // Opening asks for `zarr.json`, once.
     let [blocks, whole] = STRATEGIES;
     for (strategy, mix) in [
-        // An index and an inner chunk; a shard has 16 blocks of 4 inner chunks each, and one with its index.
+        // An index and an inner chunk; a shard has 6 blocks of 4 inner chunks each, and one of 3 and its index.
         (blocks, vec![(Inner, 1 + 2), (Inner, 0)]),
-        (blocks, vec![(InnerOfShard, 1 + 1 + 16), (Shard, 0), (Inner, 0)]),
-        // Of each of four shards the index and four blocks, at once.
+        (blocks, vec![(InnerOfShard, 1 + 1 + 6), (Shard, 0), (Inner, 0)]),
+        // Of each of four shards the index and four more blocks.
         (blocks, vec![(Plane, 1 + 4 * 5), (Shard, 1), (All, 7)]),
         (blocks, vec![(All, 1 + 8), (Plane, 0), (InnerOfShard, 0), (Shard, 0)]),
         // An index, and then the whole shard.
@@ -207,9 +207,9 @@ async fn a_whole_shard_that_is_resident_serves_ten_ranges() {
     world.cache.flush().await;
     world.source.clear();
     for at in 0..10u64 {
-        let options = GetOptions::range(ByteRange::Bounded(at * 6_000 + 1..at * 6_000 + 7_000));
+        let options = GetOptions::range(ByteRange::Bounded(at * 2_000 + 1..at * 2_000 + 3_000));
         let found = world.cache.get(&shard, &options).await.unwrap().into_object().unwrap();
-        assert_eq!(found.bytes, value.slice(at as usize * 6_000 + 1..at as usize * 6_000 + 7_000));
+        assert_eq!(found.bytes, value.slice(at as usize * 2_000 + 1..at as usize * 2_000 + 3_000));
     }
     assert_eq!(world.source.count(), 0);
 }
