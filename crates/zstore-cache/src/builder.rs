@@ -11,8 +11,7 @@ use zstore_core::{Clock, Error, ErrorKind, Operation, ReadStore, Result, Store, 
 use zstore_policy::{Lru, Policy};
 
 use crate::{
-    CacheStore,
-    blob::CHECKED_BYTES,
+    CacheStore, RangeStrategy,
     catalog::Catalog,
     counters::Tallies,
     flights::Flights,
@@ -22,12 +21,12 @@ use crate::{
     landings::Landings,
     name::Namespace,
     opening::{OVERHEAD_BYTES, Opening},
+    runs::Nearness,
+    strategy::{CALL_BYTES_MAX, GAP_BYTES},
     tier::Tier,
     watch::Watch,
 };
 
-/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
-const BLOCK_BYTES: u64 = CHECKED_BYTES as u64;
 /// A disk answers in milliseconds and a server in the same building in less; what has not answered by then hangs.
 const TIER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,7 +47,8 @@ pub struct Builder<S: ?Sized, T: ?Sized> {
     size_max: Option<u64>,
     freshness: Freshness,
     write_mode: WriteMode,
-    block_bytes: u64,
+    range_strategy: RangeStrategy,
+    range_gap_bytes_max: u64,
     tier_timeout: Duration,
     namespace: Option<String>,
     by_array: bool,
@@ -64,7 +64,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             size_max: None,
             freshness: Freshness::new(),
             write_mode: WriteMode::default(),
-            block_bytes: BLOCK_BYTES,
+            range_strategy: RangeStrategy::default(),
+            range_gap_bytes_max: GAP_BYTES,
             tier_timeout: TIER_TIMEOUT,
             namespace: None,
             by_array: false,
@@ -148,10 +149,18 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Sets the size in bytes of the aligned blocks in which parts of values are fetched and kept: 64 KiB by default.
+    /// Chooses in what units parts of values are fetched and kept: values of up to 1 MiB whole, larger ones in blocks of 64 KiB by default.
     #[must_use]
-    pub const fn block_size(mut self, bytes: u64) -> Self {
-        self.block_bytes = bytes;
+    pub const fn range_strategy(mut self, strategy: RangeStrategy) -> Self {
+        self.range_strategy = strategy;
+        self
+    }
+
+    /// Sets the widest gap in bytes between missing blocks that is fetched rather than skipped: 256 KiB by default. What suits
+    /// a source is what it sends in the time another request takes; 0 fetches nothing that is not asked for.
+    #[must_use]
+    pub const fn range_gap(mut self, bytes: u64) -> Self {
+        self.range_gap_bytes_max = bytes;
         self
     }
 
@@ -192,14 +201,18 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         let overhead = if holds_memory { 0 } else { OVERHEAD_BYTES };
         let namespace = self.namespace.unwrap_or_else(|| self.source.to_string());
         let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
+        let block_bytes = self.range_strategy.block_bytes();
+        let (gap_bytes_max, call_bytes_max) = (self.range_gap_bytes_max, CALL_BYTES_MAX);
         let inner = Inner {
             settings: Settings {
                 size_max: self.size_max,
                 freshness: self.freshness,
                 write_mode: self.write_mode,
-                block_bytes: self.block_bytes,
+                block_bytes,
+                nearness: Nearness { block_bytes, gap_bytes_max, call_bytes_max },
+                whole_bytes_max: self.range_strategy.whole_bytes_max(self.size_max),
             },
-            namespace: Namespace::new(&namespace, self.block_bytes)?,
+            namespace: Namespace::new(&namespace, block_bytes)?,
             catalog: Mutex::new(Catalog::new(self.size_max, overhead, (self.policy)())),
             flights: Arc::new(Flights::default()),
             gates: Arc::new(Gates::default()),
@@ -229,12 +242,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             }
             _ => {}
         }
-        if !(4096..=1 << 30).contains(&self.block_bytes) || !self.block_bytes.is_power_of_two() {
-            return refuse(format!(
-                "block_size is {} bytes; it must be a power of two from 4 KiB to 1 GiB",
-                self.block_bytes
-            ));
-        }
+        self.range_strategy.check().or_else(refuse)?;
         if self.tier_timeout.is_zero() {
             return refuse("tier_timeout is zero, which would pass by every tier; raise it".into());
         }

@@ -112,6 +112,16 @@ pub(crate) struct Departure {
     pub(crate) serial: u64,
     pub(crate) started: Moment,
     pub(crate) token: Arc<Token>,
+    /// What others may join it for.
+    asks: Arc<[Ask]>,
+}
+
+impl Departure {
+    /// Whether a block is what it went for. Blocks that are fetched because they lie between others are not, unless nobody had them.
+    pub(crate) fn is_for_block(&self, index: u64) -> bool {
+        let mut blocks = self.asks.iter().filter(|ask| matches!(ask, Ask::Block(_))).peekable();
+        blocks.peek().is_none() || blocks.any(|ask| *ask == Ask::Block(index))
+    }
 }
 
 /// How an ask came to its flight.
@@ -119,22 +129,24 @@ pub(crate) struct Departure {
 pub(crate) enum Boarding<X> {
     /// It was answered meanwhile.
     Landed(X),
-    /// It waits for these flights; the first may have been started for it.
-    Waits { own: Option<Ticket>, joined: Vec<Ticket> },
+    /// It waits for these flights: those started for it, and those of others.
+    Waits { own: Vec<Ticket>, joined: Vec<Ticket> },
 }
 
 impl Flights {
-    /// Joins the flights that fetch some of `asks`, and starts one for the others.
+    /// Joins the flights that fetch some of `asks`, and starts those that `plan` divides the others among.
     ///
     /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A flight is joined only
-    /// if it is no older than `age_max`.
-    pub(crate) fn board<X>(
+    /// if it is no older than `age_max`. `plan` says for each flight what may be asked of it, which may be more than is asked now, and
+    /// what to start it with.
+    pub(crate) fn board<X, R>(
         self: &Arc<Self>,
         key: &Key,
         asks: Vec<Ask>,
         (now, age_max): (Moment, Option<Duration>),
         landed: impl FnOnce() -> Option<X>,
-        start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
+        plan: impl FnOnce(Vec<Ask>) -> Vec<(Vec<Ask>, R)>,
+        start: impl Fn(R, Departure) -> BoxFuture<'static, Answer>,
     ) -> Boarding<X> {
         let mut table = self.0.lock();
         if let Some(landed) = landed() {
@@ -149,7 +161,13 @@ impl Flights {
                 None => others.push(ask),
             }
         }
-        let own = (!others.is_empty()).then(|| table.start(self, key, others, now, start));
+        let plans = if others.is_empty() { Vec::new() } else { plan(others) };
+        let own = plans.into_iter().map(|(mut asks, request)| {
+            // Whoever asks for what others are fetching already goes on joining those.
+            asks.retain(|ask| table.joinable(key, ask, now, age_max).is_none());
+            table.start(self, key, asks, now, |departure| start(request, departure))
+        });
+        let own = own.collect();
         let joined = joined.into_iter().filter_map(|serial| table.ticket(self, serial)).collect();
         Boarding::Waits { own, joined }
     }
@@ -170,7 +188,7 @@ impl Flights {
         let serial = table.joinable(key, &ask, now, age_max).or_else(|| table.joinable(key, &Ask::Whole, now, age_max));
         match serial.and_then(|serial| table.ticket(self, serial)) {
             Some(ticket) => BoardingOne::Joined(ticket),
-            None => BoardingOne::Own(table.start(self, key, vec![ask], now, |_, departure| start(departure))),
+            None => BoardingOne::Own(table.start(self, key, vec![ask], now, start)),
         }
     }
 
@@ -260,14 +278,14 @@ impl Table {
         key: &Key,
         asks: Vec<Ask>,
         started: Moment,
-        start: impl FnOnce(Vec<Ask>, Departure) -> BoxFuture<'static, Answer>,
+        start: impl FnOnce(Departure) -> BoxFuture<'static, Answer>,
     ) -> Ticket {
         self.serial += 1;
         let serial = self.serial;
         let token = Arc::new(Token::default());
         let overtaken = self.writes.values().any(|write| !write.landing && write.scope.holds(key));
-        let departure = Departure { serial, started, token: Arc::clone(&token) };
-        let fetching = start(asks.clone(), departure).shared();
+        let departure = Departure { serial, started, token: Arc::clone(&token), asks: asks.as_slice().into() };
+        let fetching = start(departure).shared();
         if overtaken {
             // The source may change at any moment until the write ends. Who asks later must not be told what was there before, so nobody joins.
             token.doom();

@@ -23,6 +23,7 @@ use crate::{
     landings::Landings,
     name::Namespace,
     opening::Opening,
+    runs::Nearness,
     tier::Tier,
     watch::{Moment, Watch},
 };
@@ -34,6 +35,9 @@ pub(crate) struct Settings {
     pub(crate) freshness: Freshness,
     pub(crate) write_mode: WriteMode,
     pub(crate) block_bytes: u64,
+    pub(crate) nearness: Nearness,
+    /// A value of up to so many bytes is fetched whole when a second part of it is missing.
+    pub(crate) whole_bytes_max: u64,
 }
 
 #[derive(Debug)]

@@ -43,7 +43,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             Fetched::Unchanged(_) => return,
         };
         for piece in pieces {
-            for extent in self.whole_blocks(&piece.range, meta.size) {
+            let blocks = self.whole_blocks(&piece.range, meta.size).into_iter();
+            for extent in blocks.filter(|extent| departure.is_for_block(extent.start / self.settings.block_bytes)) {
                 let within = |at: u64| usize::try_from(at - piece.range.start).unwrap_or(usize::MAX);
                 let block = piece.bytes.slice(within(extent.start)..within(extent.end));
                 // A slice would keep the whole piece in memory for as long as one block of it is resident.

@@ -30,6 +30,8 @@
 //! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant.
 //! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
 //! - **C4 One flight.** Concurrent misses of the same bytes make one request. Dropping one waiter disturbs no other.
+//! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came, and one that misses some fetches those. What a
+//!   read answers is of one version.
 //! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
 //! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`] sets.
@@ -66,7 +68,8 @@
 //!   is reopened before it heals, that copy is found again, and is as old as it is.
 //!
 //! # A tour
-//! Reading goes through `read` (whole values) and `ranges` (parts, in blocks); `flights` makes one request of many; `landing` brings what came
+//! Reading goes through `read` (whole values) and `ranges` (parts), which meet in `blocks`; `strategy` and `runs` say what is fetched together;
+//! `flights` makes one request of many; `landing` brings what came
 //! into the tier, in the room that `room` claims from the ledger in `catalog`. `freshness` says how old what is kept may be, by the time that `watch`
 //! tells, and `renewal` what happens after that. Writing is in `write`. `gates` puts what happens to one key in order.
 //! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
@@ -74,6 +77,7 @@
 
 mod arrays;
 mod blob;
+mod blocks;
 mod builder;
 mod catalog;
 mod counters;
@@ -96,8 +100,10 @@ mod ranges;
 mod read;
 mod renewal;
 mod room;
+mod runs;
 mod stats;
 mod store;
+mod strategy;
 mod sync;
 mod tier;
 mod watch;
@@ -116,5 +122,6 @@ pub use histogram::Histogram;
 pub use info::CacheInfo;
 pub use stats::Stats;
 pub use store::CacheStore;
+pub use strategy::RangeStrategy;
 /// Who leaves for space.
 pub use zstore_policy as policy;

@@ -24,6 +24,11 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome of a read that has this one, of all that was resident, and perhaps another, of what was fetched besides.
+    pub(crate) fn unless(self, fetched: Self) -> Self {
+        if fetched == Self::Hit { self } else { fetched }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",

@@ -1,6 +1,6 @@
 //! Reading parts of values: in aligned blocks, of one version.
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use zstore_core::{
@@ -8,6 +8,7 @@ use zstore_core::{
 };
 
 use crate::{
+    blocks::{Fetching, indices},
     catalog::Entry,
     counters::Count,
     fetched::Fetched,
@@ -39,9 +40,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if ranges.is_empty() {
             return Ok(self.head(key).await?.map(|meta| Ranges { meta, parts: Vec::new() }));
         }
-        if !self.source.capabilities().native_ranges {
-            return self.ranges_of_whole(key, ranges).await;
-        }
         let mut skip_tier = self.tier.is_down();
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.moment();
@@ -52,6 +50,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                     return Ok(None);
                 }
                 Some((known, Some(meta))) => self.ranges_of_known(known, meta.clone(), ranges, now).await?,
+                None if self.comes_whole() => return self.ranges_of_whole(key, ranges).await,
                 None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
@@ -60,6 +59,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 Attempt::Unreadable => skip_tier = true,
             }
         }
+        // It changes all the time: only the source can tell what it is.
         self.tallies.add(key, Count::SourceRequests, 1);
         self.count(key, Outcome::Miss, false);
         self.source.get_ranges(key, ranges).await
@@ -95,15 +95,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if let Some(whole) = whole {
             return self.ranges_of_resident(&meta, wanted, &whole, now).await;
         }
-        let needed = self.blocks_of(&wanted);
-        let resident = self.catalog.lock().blocks(&meta, &needed, now.at);
-        let Some(vouched) = self.vouch(&resident, resident.len() < needed.len(), now).await? else {
-            return Ok(Attempt::Changed);
-        };
-        let Some(mut pieces) = self.read_blocks(&meta, resident).await else { return Ok(Attempt::Unreadable) };
-        let is_missing = |index: &u64| pieces.join(&self.block_extent(*index, meta.size)).is_none();
-        let missing: Vec<u64> = needed.into_iter().filter(is_missing).collect();
-        let outcome = match self.fetch_blocks(&meta, &missing, now, &mut pieces).await? {
+        let blocks = self.look_up(&meta, self.blocks_of(&wanted), now);
+        if !blocks.missing.is_empty() && (self.comes_whole() || meta.size <= self.settings.whole_bytes_max) {
+            return Ok(Attempt::Done(self.ranges_of_whole(&meta.key, ranges).await?));
+        }
+        let Some(vouched) = self.vouch(&blocks, now).await? else { return Ok(Attempt::Changed) };
+        let Some(mut pieces) = self.read_blocks(&meta, blocks.resident).await else { return Ok(Attempt::Unreadable) };
+        let outcome = match self.fetch_blocks(&meta, &blocks.missing, now, &mut pieces).await? {
             Fetching::Done(outcome) => outcome,
             Fetching::Changed => return Ok(Attempt::Changed),
             Fetching::Missing => {
@@ -113,29 +111,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         };
         // What joined flights bring of the last block of a shorter version is less than is wanted of a longer one.
         let Some(ranges) = pieces.assemble(meta, wanted) else { return Ok(Attempt::Changed) };
-        let outcome = if outcome == Outcome::Hit { vouched } else { outcome };
-        self.count(&ranges.meta.key, outcome, false);
+        self.count(&ranges.meta.key, vouched.unless(outcome), false);
         Ok(Attempt::Done(Some(ranges)))
     }
 
-    /// Whether these blocks of a value may be served, and as what; `None` if they are no longer what the source has.
-    ///
-    /// If others are to be fetched with them, what comes will tell whether they are still of one version.
-    async fn vouch(
-        self: &Arc<Self>,
-        blocks: &[(u64, Arc<Entry>)],
-        fetches: bool,
-        now: Moment,
-    ) -> Result<Option<Outcome>> {
-        let stalest = blocks.iter().map(|(_, entry)| entry).max_by_key(|entry| self.standing(entry, now));
-        let Some(stalest) = stalest else { return Ok(Some(Outcome::Hit)) };
-        if fetches && self.settings.freshness.is_renewable(&stalest.content) {
-            return Ok(Some(Outcome::Hit));
-        }
-        Ok(match self.renewal(stalest, false, now).await? {
-            Renewal::Served(outcome) => Some(outcome),
-            Renewal::Outdated(..) => None,
-        })
+    /// Whether the source sends no parts.
+    fn comes_whole(&self) -> bool {
+        !self.source.capabilities().native_ranges
     }
 
     /// Of a value that is resident as a whole.
@@ -170,15 +152,26 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     ) -> Result<Attempt> {
         let find = || if skip_tier { None } else { self.known(key, now) };
         if let Some(asks) = self.bounded_blocks(ranges) {
-            let start = |asks: Vec<Ask>, departure| {
-                self.fetch(key.clone(), Request::Ranges(self.runs(&asks, u64::MAX)), departure)
+            // In one call, which is cut short where the value ends: one of several could lie past that.
+            let nearness = self.settings.nearness.in_one_call();
+            let plan = |asks: Vec<Ask>| {
+                let runs = nearness.runs(&indices(&asks));
+                let ranges = self.extents(&runs, u64::MAX).map(ByteRange::Bounded).collect();
+                vec![(runs.into_iter().flatten().map(Ask::Block).collect(), Request::Ranges(ranges))]
             };
-            let (own, joined) =
-                match self.flights.board(key, asks, (now, self.settings.freshness.value_age_max(key)), find, start) {
-                    Boarding::Landed(_) => return Ok(Attempt::Changed),
-                    Boarding::Waits { own, joined } => (own, joined),
-                };
-            let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
+            let start = |request, departure| self.fetch(key.clone(), request, departure);
+            let (own, joined) = match self.flights.board(
+                key,
+                asks,
+                (now, self.settings.freshness.value_age_max(key)),
+                find,
+                plan,
+                start,
+            ) {
+                Boarding::Landed(_) => return Ok(Attempt::Changed),
+                Boarding::Waits { own, joined } => (own, joined),
+            };
+            let outcome = if own.is_empty() { Outcome::Coalesced } else { Outcome::Miss };
             match answers(&own.into_iter().chain(joined).collect::<Vec<_>>()).await {
                 // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be had.
                 Err(error) if error.kind() == ErrorKind::InvalidRange => {}
@@ -233,84 +226,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         Ok(pieces.assemble(meta.clone(), wanted).map_or(Attempt::Changed, |ranges| Attempt::Done(Some(ranges))))
     }
 
-    /// The bytes of resident blocks by where they start; `None` if one could not be read.
-    async fn read_blocks(self: &Arc<Self>, meta: &Meta, blocks: Vec<(u64, Arc<Entry>)>) -> Option<Pieces> {
-        let reads = blocks.into_iter().map(|(index, entry)| async move {
-            let extent = entry.content.extent();
-            let id = BlobId::block(meta.key.clone(), index);
-            self.read_entry(&id, &entry, extent.clone()).await.map(|bytes| (extent.start, bytes))
-        });
-        let mut pieces = Pieces::default();
-        for read in futures::future::join_all(reads.collect::<Vec<_>>()).await {
-            let (start, bytes) = read?;
-            pieces.add(start, bytes);
-        }
-        Some(pieces)
-    }
-
-    /// Fetches the blocks that are not resident, in as few runs as there are gaps, and adds them to `pieces`.
-    async fn fetch_blocks(
-        self: &Arc<Self>,
-        meta: &Meta,
-        missing: &[u64],
-        now: Moment,
-        pieces: &mut Pieces,
-    ) -> Result<Fetching> {
-        if missing.is_empty() {
-            return Ok(Fetching::Done(Outcome::Hit));
-        }
-        let key = &meta.key;
-        let asks = missing.iter().map(|index| Ask::Block(*index)).collect();
-        let find = || {
-            let missing = missing.iter().copied().collect();
-            let landed =
-                !self.tier.is_down() && self.catalog.lock().blocks(meta, &missing, now.at).len() == missing.len();
-            landed.then_some(())
-        };
-        let start = |asks: Vec<Ask>, departure| {
-            let request = Request::Ranges(self.runs(&asks, meta.size));
-            self.fetch(key.clone(), request, departure)
-        };
-        let (own, joined) =
-            match self.flights.board(key, asks, (now, self.settings.freshness.value_age_max(key)), find, start) {
-                Boarding::Landed(()) => return Ok(Fetching::Changed),
-                Boarding::Waits { own, joined } => (own, joined),
-            };
-        let outcome = if own.is_some() { Outcome::Miss } else { Outcome::Coalesced };
-        let tickets: Vec<_> = own.into_iter().chain(joined).collect();
-        let answers = match answers(&tickets).await {
-            // A value that shrank has no such bytes; what is resident of it is old.
-            Err(error) if error.kind() == ErrorKind::InvalidRange => {
-                let gone = self.catalog.lock().leave_key(key, zstore_policy::Reason::Replaced).0;
-                self.remove_behind(gone).await;
-                return Ok(Fetching::Changed);
-            }
-            answers => answers?,
-        };
-        for fetched in answers {
-            let Fetched::Value { meta: found, pieces: new } = &*fetched else { return Ok(Fetching::Missing) };
-            if !found.is_same_value(meta) {
-                return Ok(Fetching::Changed);
-            }
-            pieces.add_parts(new);
-        }
-        Ok(Fetching::Done(outcome))
-    }
-
-    /// The blocks asked for as ranges, neighbours in one.
-    fn runs(&self, asks: &[Ask], size: u64) -> Vec<ByteRange> {
-        let mut runs: Vec<Range<u64>> = Vec::new();
-        let indices: BTreeSet<u64> =
-            asks.iter().filter_map(|ask| if let Ask::Block(index) = ask { Some(*index) } else { None }).collect();
-        for extent in indices.into_iter().map(|index| self.block_extent(index, size)) {
-            match runs.last_mut() {
-                Some(run) if run.end == extent.start => run.end = extent.end,
-                _ => runs.push(extent),
-            }
-        }
-        runs.into_iter().map(ByteRange::Bounded).collect()
-    }
-
     /// The range in whole blocks. An empty range and one that is none stay as they are: the source knows what to say.
     fn widen(&self, range: &ByteRange) -> ByteRange {
         let block = self.settings.block_bytes;
@@ -326,24 +241,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
     }
 
-    fn blocks_of(&self, wanted: &[Range<u64>]) -> BTreeSet<u64> {
-        let block = self.settings.block_bytes;
-        wanted
-            .iter()
-            .filter(|range| range.start < range.end)
-            .flat_map(|range| range.start / block..range.end.div_ceil(block))
-            .collect()
-    }
-
     fn resolve(&self, meta: &Meta, ranges: &[ByteRange]) -> Result<Vec<Range<u64>>> {
         let resolved: Result<_, RangePastEnd> = ranges.iter().map(|range| range.resolve(meta.size)).collect();
         resolved.map_err(|error| self.blame(Error::from(error), &meta.key))
     }
-}
-
-/// How fetching blocks ended.
-enum Fetching {
-    Done(Outcome),
-    Changed,
-    Missing,
 }

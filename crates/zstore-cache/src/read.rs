@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use zstore_core::{
     ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Object, Operation, Ranges, ReadStore, Result, Store,
     Version,
@@ -12,6 +12,7 @@ use zstore_policy::Reason;
 
 use crate::{
     blob::{Header, checked},
+    blocks::Reunion,
     catalog::{Entry, Place},
     counters::Count,
     fetched::Fetched,
@@ -26,6 +27,10 @@ use crate::{
 
 /// A value that changed under each of three readings is read straight from the source.
 pub(crate) const ATTEMPTS_MAX: usize = 3;
+
+/// Calls of the source that one reader has under way at once: enough to hide a round trip behind others, few enough that no more than 128 MiB are on
+/// their way for one.
+const CALLS_MAX: usize = 8;
 
 /// What is asked of the source.
 #[derive(Clone, Debug)]
@@ -122,10 +127,15 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                         continue;
                     }
                 },
-                None => match self.board_one(key, Ask::Whole, Request::Whole, now, find_fresh) {
-                    Boarded::Landed(entry) => (entry, Outcome::Hit),
-                    Boarded::Waits(ticket, outcome) => break (ticket.answer().await?, outcome),
-                },
+                None => {
+                    if !skip_tier && let Reunion::Done(object) = self.whole_of_blocks(key).await? {
+                        return Ok(object);
+                    }
+                    match self.board_one(key, Ask::Whole, Request::Whole, now, find_fresh) {
+                        Boarded::Landed(entry) => (entry, Outcome::Hit),
+                        Boarded::Waits(ticket, outcome) => break (ticket.answer().await?, outcome),
+                    }
+                }
             };
             let Some(meta) = entry.content.meta() else {
                 self.count(key, outcome, true);
@@ -369,9 +379,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 }
 
-/// Waits for all flights at once: each waiter drives them all.
+/// Waits for several flights, some of them at once: each waiter drives them all.
 pub(crate) async fn answers(tickets: &[Ticket]) -> Result<Vec<Arc<Fetched>>> {
-    futures::future::try_join_all(tickets.iter().map(Ticket::answer)).await
+    let answers: Vec<_> = tickets.iter().map(Ticket::answer).collect();
+    stream::iter(answers).buffered(CALLS_MAX).try_collect().await
 }
 
 /// The bytes of `range` out of `bytes`, which begin at `start`.

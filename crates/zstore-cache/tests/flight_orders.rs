@@ -129,8 +129,10 @@ impl World {
     fn read_blocks(self: &Arc<Self>, blocks: &[u64], gives_up: bool) {
         self.abandons.fetch_or(gives_up, Ordering::SeqCst);
         let asks = blocks.iter().map(|block| Ask::Block(*block)).collect();
+        let plan = |asks: Vec<Ask>| vec![(asks.clone(), asks)];
         let start = |asks, departure| self.fetch(asks, departure, false);
-        let Boarding::Waits { own, joined } = self.flights.board(&key(), asks, now(), || None::<()>, start) else {
+        let Boarding::Waits { own, joined } = self.flights.board(&key(), asks, now(), || None::<()>, plan, start)
+        else {
             panic!("nothing ever lands here");
         };
         for ticket in own.into_iter().chain(joined) {

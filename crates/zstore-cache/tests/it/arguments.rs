@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::{Builder, CacheStore};
+use zstore_cache::{Builder, CacheStore, RangeStrategy};
 use zstore_core::ErrorKind;
 use zstore_memory::MemoryStore;
 
@@ -19,15 +19,29 @@ async fn refused(change: impl FnOnce(Builder<Source, Tier>) -> Builder<Source, T
 async fn each_bad_setting_is_named() {
     refused(|builder| builder.max_size(0), "max_size is 0").await;
     refused(|builder| builder.max_size(100), "marker files").await;
-    refused(|builder| builder.block_size(0), "block_size").await;
-    refused(|builder| builder.block_size(100_000), "power of two").await;
+    for strategy in [
+        RangeStrategy::Blocks { block_size: 0 },
+        RangeStrategy::Blocks { block_size: 100_000 },
+        RangeStrategy::Blocks { block_size: 2048 },
+        RangeStrategy::WholeUpTo { size_max: 1, block_size: 1 << 31 },
+    ] {
+        refused(|builder| builder.range_strategy(strategy), "block_size is").await;
+    }
+    let none = RangeStrategy::WholeUpTo { size_max: 0, block_size: 4096 };
+    refused(|builder| builder.range_strategy(none), "size_max of WholeUpTo is 0").await;
     refused(|builder| builder.tier_timeout(Duration::ZERO), "tier_timeout").await;
 }
 
 #[tokio::test]
 async fn the_smallest_sound_settings_are_taken() {
     let builder = CacheStore::builder(source(), Arc::new(MemoryStore::new()));
-    let cache = builder.max_size(1).max_age(Duration::ZERO).block_size(4096).build().await.unwrap();
+    let cache = builder
+        .max_size(1)
+        .max_age(Duration::ZERO)
+        .range_strategy(RangeStrategy::Blocks { block_size: 4096 })
+        .build()
+        .await
+        .unwrap();
     assert_eq!(cache.info().max_size, Some(1));
     assert_eq!(cache.info().freshness.max_age, Some(Duration::ZERO));
 }

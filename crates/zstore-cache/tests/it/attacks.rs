@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{FutureExt, future::join_all};
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{
     BoxStream, ByteRange, Capabilities, DirListing, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Operation, Payload,
     Prefix, ReadStore, ReadStoreExt, Result, SetMode, Store, StoreExt, Version,
@@ -152,7 +152,9 @@ async fn ranges_that_begin_in_one_block_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_range_over_a_run_that_is_half_landed_is_answered() {
-    let (source, tier, cache) = cache().await;
+    let (source, tier) = (source(), tier());
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier));
+    let cache = built(builder.range_strategy(RangeStrategy::Blocks { block_size: BLOCK })).await;
     plant(&source, "k", pattern(10 * BLOCK as usize)).await;
     cache.get_range(&key("k"), ByteRange::Bounded(0..10)).await.unwrap(); // so that the value is known
     cache.flush().await;
@@ -476,7 +478,8 @@ async fn a_blob_replaced_while_it_is_read_is_not_counted_as_damaged() {
 #[tokio::test]
 async fn a_flight_for_the_end_of_a_shorter_version_does_not_fail_readers_of_the_longer_one() {
     let (source, tier, clock) = (source(), tier(), Arc::new(ManualClock::default()));
-    let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(Duration::from_secs(10));
+    let builder = CacheStore::builder(Arc::clone(&source), tier).max_age(Duration::from_secs(10)).range_gap(0);
+    let builder = builder.range_strategy(RangeStrategy::Blocks { block_size: BLOCK });
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     plant(&source, "k", vec![1; 3 * BLOCK as usize + 1000]).await;
     cache.get_range(&key("k"), ByteRange::Bounded(0..10)).await.unwrap();

@@ -171,7 +171,9 @@ impl World {
     }
 
     async fn built(source: &Arc<Halting<MemoryStore>>, tier: &Arc<Halting<Metered<MemoryStore>>>) -> Cache {
-        let builder = CacheStore::builder(Arc::clone(source), Arc::clone(tier)).block_size(BLOCK).max_size(MAX);
+        let builder = CacheStore::builder(Arc::clone(source), Arc::clone(tier))
+            .range_strategy(zstore_cache::RangeStrategy::Blocks { block_size: BLOCK })
+            .max_size(MAX);
         builder.build().await.unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Calls, Faulty};
@@ -171,7 +171,8 @@ async fn a_hung_tier_costs_a_write_one_time_out_however_much_is_resident_of_its_
     let clock = Arc::new(zstore_testkit::ManualClock::default());
     let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
     plant(&source, "k", vec![1; 100 * 4096]).await;
-    let builder = CacheStore::builder(source, Arc::clone(&tier)).block_size(4096);
+    let builder =
+        CacheStore::builder(source, Arc::clone(&tier)).range_strategy(RangeStrategy::Blocks { block_size: 4096 });
     let cache = built(builder.tier_timeout(Duration::from_secs(2)).clock(clock)).await;
     cache.get_range(&key("k"), ByteRange::Bounded(0..99 * 4096)).await.unwrap();
     cache.flush().await;

@@ -30,7 +30,9 @@ async fn world(freshness: Freshness) -> World {
 
 async fn over<S: ReadStore>(source: S, freshness: Freshness) -> World<S> {
     let (source, tier, clock) = (Arc::new(source), tier(), Arc::new(ManualClock::default()));
-    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).freshness(freshness).block_size(4096);
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))
+        .freshness(freshness)
+        .range_strategy(crate::setup::BLOCKS);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     World { source, tier, clock, cache }
 }
@@ -411,7 +413,7 @@ async fn what_a_restart_finds_past_its_age_is_renewed_and_not_lost() {
         };
         clock.advance(jump);
         let builder = CacheStore::builder(Arc::clone(&world.source), Arc::clone(&world.tier));
-        let builder = builder.freshness(Freshness::aged(AGE)).block_size(4096);
+        let builder = builder.freshness(Freshness::aged(AGE)).range_strategy(crate::setup::BLOCKS);
         let cache = built(builder.clock(clock)).await;
         world.source.clear();
         assert_eq!(read(&cache, "k").await.unwrap(), "value");
@@ -430,7 +432,7 @@ async fn what_another_clock_dated_ahead_is_not_young_when_its_date_comes() {
     // The wall clock was an hour ahead when the value was fetched, and has been put right.
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(fetched.as_millis() - 3_600_000)));
     let builder = CacheStore::builder(Arc::clone(&world.source), Arc::clone(&world.tier));
-    let builder = builder.freshness(Freshness::aged(AGE)).block_size(4096);
+    let builder = builder.freshness(Freshness::aged(AGE)).range_strategy(crate::setup::BLOCKS);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     world.source.inner().inner().put(&key("k"), "new").await.unwrap();
     clock.advance(Duration::from_secs(3601));

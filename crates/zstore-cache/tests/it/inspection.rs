@@ -94,7 +94,9 @@ async fn a_slow_source_shows_in_its_latency() {
 async fn an_explanation_tells_what_the_next_read_does() {
     let (source, tier, clock) = (source(), tier(), Arc::new(ManualClock::default()));
     let freshness = Freshness::aged(Duration::from_secs(10)).absent_max_age(Duration::from_secs(5));
-    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).freshness(freshness).block_size(4096);
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))
+        .freshness(freshness)
+        .range_strategy(crate::setup::BLOCKS);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     plant(&source, "k", pattern(10_000)).await;
     let outlook = |name: &str| cache.explain(&key(name)).outlook;

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod absence; // cached absence
+mod account; // C5, against a model
 mod age; // max_age, on a manual clock
 mod arguments; // bad settings are refused when the cache is built
 mod attacks; // what was found by attacking it
 mod budget; // C2
 mod cancellation; // every future, dropped after each of its polls
+mod coalescing; // which requests the missing bytes become
 mod fail_open; // C3
 mod flights; // C4
 mod freshness; // C9

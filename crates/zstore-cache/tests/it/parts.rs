@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Operation, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 
-use crate::setup::{Cache, Source, built, cache, key, pattern, plant, read, source};
+use crate::setup::{Cache, Source, built, cache, key, pattern, plant, read, source, tier};
 
 const BLOCK: u64 = 65_536;
 
 async fn of_size(len: usize) -> (Arc<Source>, Cache) {
-    let (source, _, cache) = cache().await;
+    let source = source();
+    let blocks = RangeStrategy::Blocks { block_size: BLOCK };
+    let builder = CacheStore::builder(Arc::clone(&source), tier()).range_strategy(blocks).range_gap(0);
+    let cache = built(builder).await;
     plant(&source, "k", pattern(len)).await;
     (source, cache)
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ReadStoreExt, Store, StoreExt};
 use zstore_local::LocalStore;
 use zstore_testkit::ManualClock;
@@ -91,7 +91,11 @@ async fn another_block_size_is_no_reason_for_wrong_bytes() {
     let (source, tier) = (source(), tier());
     plant(&source, "k", crate::setup::pattern(500_000)).await;
     for block in [65_536, 4096, 131_072] {
-        let cache = built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).block_size(block)).await;
+        let cache = built(
+            CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))
+                .range_strategy(RangeStrategy::Blocks { block_size: block }),
+        )
+        .await;
         let range = cache.get_range(&key("k"), ByteRange::Bounded(100_000..300_000)).await.unwrap().unwrap();
         assert_eq!(range, crate::setup::pattern(500_000).slice(100_000..300_000), "blocks of {block}");
         cache.flush().await;

@@ -126,7 +126,9 @@ impl Play {
             faults: scene.tier_faults,
             shared_memory: scene.shared_memory,
         });
-        let mut builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).block_size(4096).namespace("n");
+        let mut builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))
+            .range_strategy(crate::setup::BLOCKS)
+            .namespace("n");
         builder = builder.max_size(scene.max_size).max_age(scene.age_max).write_mode(scene.write_mode);
         builder = builder.cache_absent(scene.cache_absent.then_some(Duration::from_secs(5)));
         let cache = builder.clock(Arc::clone(&clock) as _).build().await.unwrap();

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use zstore_cache::{Builder, CacheStore};
+use zstore_cache::{Builder, CacheStore, RangeStrategy};
 use zstore_core::{Fetch, Key, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, Gated, Metered, Recorder};
+
+/// Small blocks, and no value comes whole for a part of it.
+pub(crate) const BLOCKS: RangeStrategy = RangeStrategy::Blocks { block_size: 4096 };
 
 /// A source that can be watched and held up.
 pub(crate) type Source = Recorder<Gated<MemoryStore>>;

@@ -45,7 +45,8 @@ impl<T: Store + 'static> World<T> {
     async fn new(tier: Arc<T>, max_size: u64) -> Arc<Self> {
         let source = Arc::new(MemoryStore::new());
         source.put(&key("kept"), vec![0; 5_000]).await.unwrap();
-        let builder = CacheStore::builder(Arc::clone(&source), tier).max_size(max_size).block_size(4096);
+        let builder =
+            CacheStore::builder(Arc::clone(&source), tier).max_size(max_size).range_strategy(crate::setup::BLOCKS);
         let clock = Arc::new(ManualClock::default());
         let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
         Arc::new(Self { source, cache, clock, floors: Default::default() })

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod arrays;
+mod cached;
 mod counted;
 mod parts;
 mod suite;

@@ -1,6 +1,7 @@
 //! What is done to a cache, and how it is set up: the moves of the property tests and of the fuzzer.
 
 use proptest::prelude::*;
+use zstore_cache::RangeStrategy;
 use zstore_core::ByteRange;
 use zstore_testkit::Rates;
 
@@ -12,6 +13,7 @@ pub(crate) const KEYS: [&str; 3] = ["a/1", "a", "b"];
 pub(crate) struct Setup {
     pub(crate) policy: usize,
     pub(crate) freshness: Freshness,
+    pub(crate) strategy: RangeStrategy,
     pub(crate) rates: Rates,
     pub(crate) seed: u64,
 }
@@ -101,10 +103,10 @@ fn freshness() -> impl Strategy<Value = Freshness> {
 
 /// A cache over a tier that fails at these rates.
 pub(crate) fn setup(rates: Rates) -> impl Strategy<Value = Setup> {
-    (0..super::world::POLICIES.len(), freshness(), any::<u64>()).prop_map(move |(policy, freshness, seed)| Setup {
-        policy,
-        freshness,
-        rates,
-        seed,
-    })
+    let strategy = prop_oneof![
+        Just(RangeStrategy::Blocks { block_size: 4096 }),
+        Just(RangeStrategy::WholeUpTo { size_max: 8192, block_size: 4096 }),
+    ];
+    (0..super::world::POLICIES.len(), freshness(), strategy, any::<u64>())
+        .prop_map(move |(policy, freshness, strategy, seed)| Setup { policy, freshness, strategy, rates, seed })
 }

@@ -308,7 +308,8 @@ async fn open<T: Store>(
         op::Freshness::StaleIfError => aged.stale_if_error(bound),
     };
     let freshness = freshness.absent_max_age(Duration::from_secs(5));
-    let builder = CacheStore::builder(Arc::clone(source), Arc::clone(tier)).max_size(MAX).block_size(4096);
+    let builder =
+        CacheStore::builder(Arc::clone(source), Arc::clone(tier)).max_size(MAX).range_strategy(setup.strategy);
     let built =
         builder.freshness(freshness).policy(POLICIES[setup.policy].1).clock(Arc::clone(clock) as _).build().await;
     built.inspect_err(|error| assert_eq!(error.kind(), ErrorKind::Conflict)).ok()
