@@ -107,14 +107,26 @@ impl Header {
     /// The header for `bytes`, which are the extent of `content`.
     pub(crate) fn new(content: Content, namespace: &str, fetched: Timestamp, stamp: u64, bytes: &[u8]) -> Self {
         let checksums: Vec<u32> = bytes.chunks(CHECKED_BYTES).map(crc32fast::hash).collect();
-        let version = content.meta().map(|meta| &meta.version);
+        let len = Self::names_bytes(content.key(), content.meta(), namespace) + 4 * checksums.len();
+        Self { content, namespace: namespace.to_owned(), fetched, stamp, len, checksums }
+    }
+
+    /// What the blob of the whole value weighs.
+    pub(crate) fn whole_blob_bytes(meta: &Meta, namespace: &str) -> u64 {
+        let checksums_bytes = 4 * meta.size.div_ceil(CHECKED_BYTES as u64);
+        let names_bytes = Self::names_bytes(&meta.key, Some(meta), namespace) as u64;
+        names_bytes.saturating_add(checksums_bytes).saturating_add(meta.size)
+    }
+
+    /// A header without the checksums of the bytes.
+    fn names_bytes(key: &Key, meta: Option<&Meta>, namespace: &str) -> usize {
+        let version = meta.map(|meta| &meta.version);
         let optional = |name: Option<&Option<Arc<str>>>| name.and_then(Option::as_deref).map_or(0, str::len);
-        let names = content.key().as_str().len()
+        let names = key.as_str().len()
             + namespace.len()
             + optional(version.map(|version| &version.e_tag))
             + optional(version.map(|version| &version.id));
-        let len = FIXED_BYTES + names + 4 * checksums.len() + 4;
-        Self { content, namespace: namespace.to_owned(), fetched, stamp, len, checksums }
+        FIXED_BYTES + names + 4
     }
 
     /// The bytes that follow the header.
@@ -287,6 +299,9 @@ mod tests {
             let read = Header::decode(&blob).unwrap();
             assert_eq!(read, header);
             assert_eq!(read.len + bytes.len(), blob.len());
+            if let Content::Whole(meta) = &header.content {
+                assert_eq!(Header::whole_blob_bytes(meta, "source"), blob.len() as u64);
+            }
             assert_eq!(read.verify(0..bytes.len() as u64, &blob[read.len..]), Ok(()));
         }
     }

@@ -1,7 +1,7 @@
 //! The catalog: what is resident, found by blob and by key.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -136,6 +136,54 @@ impl Catalog {
         let grant = self.ledger.reserve(id.clone(), weight, terms(&id, expires), now.as_millis())?;
         self.note(id);
         Ok(grant)
+    }
+
+    /// Room in bytes that nobody has a claim on.
+    pub(crate) fn free(&self) -> u64 {
+        let taken = self.ledger.charged().saturating_add(self.ledger.promised());
+        self.ledger.weight_max().map_or(u64::MAX, |max| max.saturating_sub(taken))
+    }
+
+    /// What the residents of a key weigh in bytes.
+    pub(crate) fn weight_of(&self, key: &Key) -> u64 {
+        let parts = self.parts.get(key).into_iter().flat_map(BTreeMap::keys);
+        let residents = parts.filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part: *part }));
+        residents.map(|resident| resident.weight).sum()
+    }
+
+    /// Takes residents of `needed` bytes or a little more out of service: the expired, then those that come first in `order`, which is filled
+    /// anew with whom the policy names first of those that may `leave`. None, and nobody but the expired has left, if that is not enough.
+    pub(crate) fn vacate(
+        &mut self,
+        needed: u64,
+        order: &mut VecDeque<BlobId>,
+        now: Timestamp,
+        leaves: impl Fn(&BlobId) -> bool,
+    ) -> (Vec<Gone>, bool) {
+        let mut gone = self.ledger.expire(now.as_millis());
+        let expired = gone.iter().fold(0, |sum: u64, gone| sum.saturating_add(gone.weight));
+        let needed = needed.saturating_sub(expired);
+        let mut chosen = self.first_to_leave(needed, order);
+        if chosen.is_none() {
+            *order = self.ledger.in_order().into_iter().map(|(id, _)| id).filter(|id| leaves(id)).cloned().collect();
+            chosen = self.first_to_leave(needed, order);
+        }
+        let enough = chosen.is_some();
+        gone.extend(chosen.into_iter().flatten().filter_map(|id| self.ledger.leave(&id, Reason::Evicted)));
+        (gone, enough)
+    }
+
+    /// Takes out of `order` those that come first, residents of `needed` bytes at least; none if all are not enough.
+    fn first_to_leave(&self, needed: u64, order: &mut VecDeque<BlobId>) -> Option<Vec<BlobId>> {
+        let (mut chosen, mut weight) = (Vec::new(), 0_u64);
+        while weight < needed {
+            let id = order.pop_front()?;
+            if let Some(resident) = self.ledger.peek(&id) {
+                weight = weight.saturating_add(resident.weight);
+                chosen.push(id);
+            }
+        }
+        Some(chosen)
     }
 
     pub(crate) fn commit(&mut self, claim: Claim, entry: Entry) -> Result<(), Claim> {

@@ -7,10 +7,13 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture, future::Shared};
+use tokio::sync::SetOnce;
 use zstore_core::{ByteRange, Key, Prefix, Result, Version};
 
 use crate::{
     fetched::Fetched,
+    landing::Landed,
+    sparing::Sparing,
     sync::{AtomicBool, Mutex, Ordering},
     watch::Moment,
 };
@@ -50,16 +53,24 @@ impl Scope {
 
 /// Whether what was fetched or written under it may still become resident.
 #[derive(Debug, Default)]
-pub(crate) struct Token(AtomicBool);
+pub(crate) struct Token {
+    doomed: AtomicBool,
+    landed: SetOnce<Landed>,
+}
 
 impl Token {
     /// A write to the same key has begun since: what is held under this token may be older than the source.
     pub(crate) fn is_doomed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.doomed.load(Ordering::Acquire)
     }
 
     fn doom(&self) {
-        self.0.store(true, Ordering::Release);
+        self.doomed.store(true, Ordering::Release);
+    }
+
+    /// What was fetched under it has landed, or never will. The first word counts.
+    pub(crate) fn landed(&self, landed: Landed) {
+        let _ = self.landed.set(landed);
     }
 }
 
@@ -114,6 +125,8 @@ pub(crate) struct Departure {
     pub(crate) token: Arc<Token>,
     /// What others may join it for.
     asks: Arc<[Ask]>,
+    /// Who is not to leave for what it brings; whom the policy chooses leaves if none.
+    pub(crate) sparing: Option<Arc<Sparing>>,
 }
 
 impl Departure {
@@ -284,7 +297,8 @@ impl Table {
         let serial = self.serial;
         let token = Arc::new(Token::default());
         let overtaken = self.writes.values().any(|write| !write.landing && write.scope.holds(key));
-        let departure = Departure { serial, started, token: Arc::clone(&token), asks: asks.as_slice().into() };
+        let asked = asks.as_slice().into();
+        let departure = Departure { serial, started, token: Arc::clone(&token), asks: asked, sparing: None };
         let fetching = start(departure).shared();
         if overtaken {
             // The source may change at any moment until the write ends. Who asks later must not be told what was there before, so nobody joins.
@@ -292,7 +306,8 @@ impl Table {
         } else {
             self.asks.extend(asks.iter().map(|ask| ((key.clone(), ask.clone()), serial)));
         }
-        let ticket = Ticket { flights: Arc::clone(flights), serial, fetching: fetching.clone() };
+        let ticket =
+            Ticket { flights: Arc::clone(flights), serial, token: Arc::clone(&token), fetching: fetching.clone() };
         let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 1, answered: false };
         self.flights.insert(serial, flight);
         ticket
@@ -301,7 +316,8 @@ impl Table {
     fn ticket(&mut self, flights: &Arc<Flights>, serial: u64) -> Option<Ticket> {
         let flight = self.flights.get_mut(&serial)?;
         flight.waiters += 1;
-        Some(Ticket { flights: Arc::clone(flights), serial, fetching: flight.fetching.clone() })
+        let (token, fetching) = (Arc::clone(&flight.token), flight.fetching.clone());
+        Some(Ticket { flights: Arc::clone(flights), serial, token, fetching })
     }
 
     /// Takes a flight out of the table.
@@ -340,6 +356,7 @@ impl Table {
 pub(crate) struct Ticket {
     flights: Arc<Flights>,
     serial: u64,
+    token: Arc<Token>,
     fetching: Fetching,
 }
 
@@ -347,6 +364,11 @@ impl Ticket {
     /// Waits for the answer. Whoever waits drives the fetch.
     pub(crate) async fn answer(&self) -> Answer {
         self.fetching.clone().await
+    }
+
+    /// Waits for what was fetched to land. To be asked after the answer has come: waiting here drives nothing.
+    pub(crate) async fn landed(&self) -> Landed {
+        *self.token.landed.wait().await
     }
 }
 

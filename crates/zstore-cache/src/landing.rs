@@ -13,12 +13,26 @@ use crate::{
     catalog::{Entry, Place},
     counters::Count,
     fetched::Fetched,
-    flights::{Departure, Token},
+    flights::{Departure, Flights, Token},
     inner::Inner,
     name::{BlobId, Part},
     room::Claimed,
     watch::{Mark, Moment},
 };
+
+/// What became of something that was to become resident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landed {
+    Resident,
+    /// All room is taken by what stays, or it is larger than all room there is.
+    NoRoom,
+    /// The policy would rather keep what is there.
+    NotAdmitted,
+    /// The tier is left alone, or failed.
+    TierFault,
+    /// It was not to land: it was written meanwhile, too old on its arrival, or given up with its runtime.
+    Outdated,
+}
 
 /// A blob to be written.
 struct Draft {
@@ -30,18 +44,18 @@ struct Draft {
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Lands what a flight brought: the value, its absence, or each block of it that came whole.
-    pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) {
-        let Departure { started, token, .. } = departure;
+    pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) -> Landed {
         if let Some((meta, bytes)) = fetched.whole() {
-            return self.land(Content::Whole(meta.clone()), bytes.clone(), *started, token).await;
+            return self.land(Content::Whole(meta.clone()), bytes.clone(), departure).await;
         }
         let (meta, pieces) = match fetched {
             Fetched::Value { meta, pieces } => (meta, pieces),
             Fetched::Missing => {
-                return self.land(Content::Absent(key.clone()), Bytes::new(), *started, token).await;
+                return self.land(Content::Absent(key.clone()), Bytes::new(), departure).await;
             }
-            Fetched::Unchanged(_) => return,
+            Fetched::Unchanged(_) => return Landed::Outdated,
         };
+        let mut landed = Landed::Outdated;
         for piece in pieces {
             let blocks = self.whole_blocks(&piece.range, meta.size).into_iter();
             for extent in blocks.filter(|extent| departure.is_for_block(extent.start / self.settings.block_bytes)) {
@@ -49,23 +63,37 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let block = piece.bytes.slice(within(extent.start)..within(extent.end));
                 // A slice would keep the whole piece in memory for as long as one block of it is resident.
                 let block = if self.holds_memory { Bytes::copy_from_slice(&block) } else { block };
-                self.land(Content::Block(meta.clone(), extent), block, *started, token).await;
+                landed = self.land(Content::Block(meta.clone(), extent), block, departure).await;
             }
         }
+        landed
     }
 
     /// Lands one blob that was fetched.
-    async fn land(&self, content: Content, bytes: Bytes, fetched: Moment, token: &Token) {
-        if token.is_doomed() || self.tier.is_down() || !self.is_open().await {
-            return;
+    async fn land(&self, content: Content, bytes: Bytes, departure: &Departure) -> Landed {
+        let Departure { started, token, sparing, .. } = departure;
+        if token.is_doomed() {
+            return Landed::Outdated;
         }
-        let draft = self.draft(content, bytes, fetched);
+        if self.tier.is_down() || !self.is_open().await {
+            return Landed::TierFault;
+        }
+        let draft = self.draft(content, bytes, *started);
         if draft.expires.is_some_and(|expires| expires <= self.watch.now()) || self.has_whole(&draft.entry.content) {
-            return;
+            return Landed::Outdated;
         }
-        let Some(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await else { return };
-        let _gate = self.gates.enter(&draft.id.key).await;
-        self.write_blob(claimed, draft, token).await;
+        let weight = draft.payload.size();
+        let claimed = match sparing {
+            None => self.claim(&draft.id, weight, draft.expires).await,
+            Some(sparing) => self.claim_sparing(&draft.id, weight, draft.expires, sparing).await,
+        };
+        match claimed {
+            Err(refused) => refused,
+            Ok(claimed) => {
+                let _gate = self.gates.enter(&draft.id.key).await;
+                self.write_blob(claimed, draft, token).await
+            }
+        }
     }
 
     /// Lands a value that was written to the source. The caller holds the gate of the key.
@@ -76,30 +104,31 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         // A slice would keep the whole buffer of its writer in memory.
         let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
-        if let Some(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
+        if let Ok(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
             self.write_blob(claimed, draft, token).await;
         }
     }
 
-    async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) {
+    async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) -> Landed {
         let Draft { id, entry, payload, .. } = draft;
-        let Ok(name) = self.namespace.blob_key(&id) else { return };
+        let Ok(name) = self.namespace.blob_key(&id) else { return Landed::Outdated };
         if token.is_doomed() || self.has_whole(&entry.content) {
-            return;
+            return Landed::Outdated;
         }
         let beside = self.catalog.lock().leave_beside(&entry.content);
         // Before the first wait: what left its place must not come back if this is given up.
         if !self.remove_gated(beside).await {
-            return;
+            return Landed::TierFault;
         }
         claimed.write();
         let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
         if written && self.commit(&mut claimed, entry, token) {
-            return;
+            return Landed::Resident;
         }
         if let Some(gone) = claimed.spoil() {
             self.remove_gated(vec![gone]).await;
         }
+        if written { Landed::Outdated } else { Landed::TierFault }
     }
 
     /// Makes a written blob resident, unless a write to its key has begun.
@@ -205,6 +234,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if !lands || too_large || self.tier.is_down() {
             // It will not stay: nobody need wait for its turn, or join it.
             self.tallies.add(&key, Count::Refused, u64::from(too_large));
+            departure.token.landed(match (lands, too_large) {
+                (false, _) => Landed::Outdated,
+                (true, true) => Landed::NoRoom,
+                (true, false) => Landed::TierFault,
+            });
             return;
         }
         let Some(permit) = self.landings.hold(fetched.bytes()).await else { return };
@@ -214,7 +248,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let inner = Arc::clone(self);
         let landing = async move {
-            inner.land_fetched(&key, &fetched, &departure).await;
+            let landed = inner.land_fetched(&key, &fetched, &departure).await;
+            departure.token.landed(landed);
             drop((aloft, permit));
         };
         self.landings.carry(landing).await;
@@ -225,12 +260,21 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 /// A flight under way; dropping it takes the flight from the table.
 #[derive(Debug)]
 pub(crate) struct Aloft {
-    pub(crate) flights: Arc<crate::flights::Flights>,
-    pub(crate) serial: u64,
+    flights: Arc<Flights>,
+    serial: u64,
+    token: Arc<Token>,
+}
+
+impl Aloft {
+    pub(crate) fn new(flights: &Arc<Flights>, departure: &Departure) -> Self {
+        Self { flights: Arc::clone(flights), serial: departure.serial, token: Arc::clone(&departure.token) }
+    }
 }
 
 impl Drop for Aloft {
     fn drop(&mut self) {
         self.flights.over(self.serial);
+        // Whoever waits for the landing is told, however the flight ended.
+        self.token.landed(Landed::Outdated);
     }
 }

@@ -73,6 +73,7 @@
 //! into the tier, in the room that `room` claims from the ledger in `catalog`. `freshness` says how old what is kept may be, by the time that `watch`
 //! tells, and `renewal` what happens after that. Writing is in `write`. `gates` puts what happens to one key in order.
 //! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
+//! `warm` fetches ahead of use: `provision` comes by one value, in room that `sparing` makes, and `warmed` is the report.
 #![forbid(unsafe_code)]
 
 mod arrays;
@@ -96,16 +97,20 @@ mod name;
 mod opening;
 mod outcome;
 mod pieces;
+mod provision;
 mod ranges;
 mod read;
 mod renewal;
 mod room;
 mod runs;
+mod sparing;
 mod stats;
 mod store;
 mod strategy;
 mod sync;
 mod tier;
+mod warm;
+mod warmed;
 mod watch;
 mod write;
 
@@ -123,5 +128,7 @@ pub use info::CacheInfo;
 pub use stats::Stats;
 pub use store::CacheStore;
 pub use strategy::RangeStrategy;
+pub use warm::Warm;
+pub use warmed::{Group, Progress, Warmed};
 /// Who leaves for space.
 pub use zstore_policy as policy;

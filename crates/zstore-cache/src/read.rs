@@ -215,7 +215,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// What is resident under this id, if it is of any use. An absence past its age is not: there is nothing in it to renew.
-    fn probe(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
+    pub(crate) fn probe(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
         let entry = self.catalog.lock().probe(id, now.at)?;
         (entry.content.meta().is_some() || self.standing(&entry, now).is_fresh()).then_some(entry)
     }
@@ -228,7 +228,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         departure: Departure,
     ) -> BoxFuture<'static, Answer> {
         let inner = Arc::clone(self);
-        let aloft = Aloft { flights: Arc::clone(&self.flights), serial: departure.serial };
+        let aloft = Aloft::new(&self.flights, &departure);
         async move {
             let fetched = Arc::new(inner.request(&key, &request).await?);
             inner.land_behind(key, Arc::clone(&fetched), departure, aloft).await;

@@ -97,7 +97,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// What to ask the source about a stale resident: whether it still has the version, or else for the whole value or what is known of it.
-    fn question(&self, entry: &Entry, wants_whole: bool) -> (Ask, Request) {
+    pub(crate) fn question(&self, entry: &Entry, wants_whole: bool) -> (Ask, Request) {
         let renewable = self.settings.freshness.is_renewable(&entry.content);
         match entry.content.meta() {
             Some(meta) if renewable && wants_whole && self.source.capabilities().conditional_get => {

@@ -9,13 +9,14 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use zstore_core::{Error, ReadStore, Store, Timestamp};
-use zstore_policy::Grant;
+use zstore_core::{Error, Key, ReadStore, Store, Timestamp};
+use zstore_policy::{Grant, Refused};
 
 use crate::{
     catalog::{Claim, Gone},
     counters::Count,
     inner::Inner,
+    landing::Landed,
     name::BlobId,
 };
 
@@ -93,23 +94,34 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Claims room for a blob that is of use until `expires`, and removes what has to leave for it. `None` if there is no room, the
-    /// policy would rather keep what is there, or the tier does not let go.
+    /// Claims room for a blob that is of use until `expires`, and removes what has to leave for it.
+    ///
+    /// # Errors
+    /// Why it will not land: there is no room, the policy would rather keep what is there, or the tier does not let go.
     pub(crate) async fn claim(
         &self,
         id: &BlobId,
         weight: u64,
         expires: Option<Timestamp>,
-    ) -> Option<Claimed<'_, S, T>> {
+    ) -> Result<Claimed<'_, S, T>, Landed> {
         let now = self.watch.now();
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, now);
-        let Ok(Grant { reservation, leaving }) = granted else {
-            self.tallies.add(&id.key, Count::Refused, 1);
-            return None;
-        };
+        let Grant { reservation, leaving } = granted.map_err(|refused| self.refused(&id.key, refused))?;
         self.count_leaving(&leaving);
-        let claimed = Claimed { inner: self, claim: Some(reservation), written: false };
-        self.remove(leaving).await.then_some(claimed)
+        let claimed = self.claimed(reservation);
+        if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
+    }
+
+    pub(crate) const fn claimed(&self, claim: Claim) -> Claimed<'_, S, T> {
+        Claimed { inner: self, claim: Some(claim), written: false }
+    }
+
+    pub(crate) fn refused(&self, key: &Key, refused: Refused) -> Landed {
+        self.tallies.add(key, Count::Refused, 1);
+        match refused {
+            Refused::TooLarge | Refused::NoRoom => Landed::NoRoom,
+            Refused::NotAdmitted => Landed::NotAdmitted,
+        }
     }
 
     /// Counts what leaves for space or age.

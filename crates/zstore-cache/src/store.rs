@@ -35,6 +35,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         Self(inner)
     }
 
+    pub(crate) const fn inner(&self) -> &Arc<Inner<S, T>> {
+        &self.0
+    }
+
     /// How the cache is set up and what it holds at present.
     ///
     /// # Cost

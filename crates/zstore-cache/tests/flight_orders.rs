@@ -14,6 +14,18 @@ mod flights;
 #[allow(dead_code, reason = "the part of the crate that flights need")]
 mod watch;
 
+/// What a flight is told of its landing; nobody waits for it here.
+mod landing {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Landed {}
+}
+
+/// Whom a landing spares; nobody has to leave here.
+mod sparing {
+    #[derive(Debug)]
+    pub(crate) enum Sparing {}
+}
+
 /// The locks of shuttle, in the shape of ours.
 mod sync {
     pub(crate) use shuttle::sync::atomic::{AtomicBool, Ordering};

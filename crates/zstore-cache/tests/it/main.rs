@@ -17,6 +17,7 @@ mod integrity; // C8
 mod isolation; // C10
 mod model; // any operations in any order, over a tier that fails
 mod namespaces; // C7
+mod odd; // stores and policies that are like others but in one thing
 mod parts; // ranges
 mod policies; // every policy, and one of a user's own
 mod restart; // what a new cache finds in an old tier
@@ -24,3 +25,4 @@ mod schedules; // C1, in orders that seeds decide
 mod setup; // sources, tiers, caches
 mod threads; // C1, from many threads
 mod truth; // C1
+mod warm; // fetching ahead of use
