@@ -12,6 +12,7 @@ use zstore_policy::{Lru, Policy};
 
 use crate::{
     CacheStore, RangeStrategy,
+    below::Below,
     catalog::Catalog,
     counters::Tallies,
     flights::Flights,
@@ -54,6 +55,7 @@ pub struct Builder<S: ?Sized, T: ?Sized> {
     by_array: bool,
     policy: Box<dyn Fn() -> Box<dyn Policy> + Send>,
     clock: Arc<dyn Clock>,
+    below: Option<Arc<dyn Below>>,
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
@@ -71,7 +73,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             by_array: false,
             policy: Box::new(|| Box::new(Lru::new())),
             clock: Arc::new(SystemClock::new()),
+            below: None,
         }
+    }
+
+    /// Makes the cache one that lies over `below`, which is its source.
+    pub(crate) fn over(self, below: Arc<dyn Below>) -> Self {
+        Self { below: Some(below), ..self }
     }
 
     /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker files. Unbounded by
@@ -203,6 +211,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
         let block_bytes = self.range_strategy.block_bytes();
         let (gap_bytes_max, call_bytes_max) = (self.range_gap_bytes_max, CALL_BYTES_MAX);
+        if self.below.as_ref().is_some_and(|below| below.uses(&self.tier.to_string(), &namespace)) {
+            let error = Error::new(ErrorKind::InvalidArgument, Operation::Open).with_store(&self.tier);
+            return Err(error
+                .with_detail(format!("the cache below keeps {namespace:?} in this tier; choose another namespace")));
+        }
         let inner = Inner {
             settings: Settings {
                 size_max: self.size_max,
@@ -224,6 +237,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock), Arc::clone(&tallies)),
             tallies,
             watch: Watch::new(self.clock),
+            below: self.below,
             source: self.source,
         };
         inner.open().await?;

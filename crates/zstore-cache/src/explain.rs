@@ -4,7 +4,7 @@ use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 use zstore_core::{Key, Meta, ReadStore, Store, Timestamp};
 
-use crate::{blob::Content, catalog::Entry, flights::Ask, freshness::Standing, inner::Inner, watch::Moment};
+use crate::{blob::Content, catalog::Entry, flights::Ask, inner::Inner, watch::Moment};
 
 /// What is known of one key: see [`CacheStore::explain`](crate::CacheStore::explain). It shows itself as a few lines for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let freshness = &self.settings.freshness;
         let whole = residents.iter().map(|(entry, _)| entry).find(|entry| !matches!(entry.content, Content::Block(..)));
         match whole.map(|whole| (whole, self.standing(whole, now))) {
-            Some((_, Standing::Fresh)) => Outlook::Hit,
+            Some((whole, _)) if self.is_current(whole, now) => Outlook::Hit,
             Some((whole, standing)) if whole.content.meta().is_some() => match standing {
                 _ if standing.is_within(freshness.stale_while_revalidate) => Outlook::Stale,
                 _ if freshness.is_renewable(&whole.content) => Outlook::Revalidate,

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use zstore_core::{Error, Key, ReadStore, Timestamp};
 
 use crate::{
+    below::Below,
     blob::Content,
     builder::WriteMode,
     catalog::{Catalog, Entry},
@@ -58,6 +59,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.
     pub(crate) holds_memory: bool,
     pub(crate) tier: Tier<T>,
+    /// The source again, if this cache was made to lie over another.
+    pub(crate) below: Option<Arc<dyn Below>>,
     pub(crate) source: Arc<S>,
 }
 

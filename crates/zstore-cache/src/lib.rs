@@ -74,9 +74,11 @@
 //! tells, and `renewal` what happens after that. Writing is in `write`. `gates` puts what happens to one key in order.
 //! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
 //! `warm` fetches ahead of use: `provision` comes by one value, in room that `sparing` makes, and `warmed` is the report.
+//! `below` is what a cache over a cache asks of it.
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod below;
 mod blob;
 mod blocks;
 mod builder;

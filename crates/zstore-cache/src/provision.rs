@@ -112,7 +112,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let mut request = (Ask::Whole, Request::Whole);
         if let Some(entry) = inner.probe(&BlobId::whole(wanted.key.clone()), now) {
             let Some(own) = entry.content.meta() else { return Ok(Warmth::Missing) };
-            if inner.standing(&entry, now).is_fresh() {
+            if inner.is_current(&entry, now) {
                 return Ok(Warmth::Resident(own.size));
             }
             if self.is_closed() {
@@ -204,7 +204,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let now = self.inner.watch.moment();
         let entry = self.inner.probe(&BlobId::whole(key.clone()), now)?;
         let size = entry.content.meta()?.size;
-        self.inner.standing(&entry, now).is_fresh().then_some(size)
+        self.inner.is_current(&entry, now).then_some(size)
     }
 
     /// The same, if all of its blocks are.
@@ -213,7 +213,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let known = inner.known(key, now)?;
         let meta = known.content.meta().filter(|_| matches!(known.content, Content::Block(..)))?;
         let blocks = inner.look_up(meta, (0..meta.size.div_ceil(inner.settings.block_bytes)).collect(), now);
-        let current = blocks.resident.iter().all(|(_, entry)| inner.standing(entry, now).is_fresh());
+        let current = blocks.resident.iter().all(|(_, entry)| inner.is_current(entry, now));
         (blocks.missing.is_empty() && current).then_some(meta.size)
     }
 

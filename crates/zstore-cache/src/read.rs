@@ -55,7 +55,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let conditional = options.if_match.is_some() || options.if_none_match.is_some();
         let now = self.watch.moment();
         let known = if conditional { self.known(key, now) } else { None };
-        if let Some(known) = known.filter(|known| self.standing(known, now).is_fresh()) {
+        if let Some(known) = known.filter(|known| self.is_current(known, now)) {
             let answer = known.content.meta().map_or(Ok(Some(Fetch::Missing)), |meta| self.judge(meta, options));
             if let Some(answer) = answer? {
                 self.count(key, Outcome::Hit, matches!(answer, Fetch::Missing));
@@ -86,7 +86,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let now = self.watch.moment();
         let entry = self.catalog.lock().probe(&BlobId::whole(key.clone()), now.at)?;
-        if !self.standing(&entry, now).is_fresh() {
+        if !self.is_current(&entry, now) {
             return None;
         }
         let object = match (&entry.place, entry.content.meta()) {

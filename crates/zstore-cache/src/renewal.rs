@@ -38,10 +38,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         wants_whole: bool,
         now: Moment,
     ) -> Result<Renewal> {
-        let standing = self.standing(entry, now);
-        if standing.is_fresh() {
+        if self.is_current(entry, now) {
             return Ok(Renewal::Served(Outcome::Hit));
         }
+        let standing = self.standing(entry, now);
         if self.renews_behind(entry, standing, wants_whole, now) {
             return Ok(Renewal::Served(Outcome::Stale));
         }

@@ -39,6 +39,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         &self.0
     }
 
+    /// The source. Of a cache over a cache, its [`info`](Self::info) and [`stats`](Self::stats) tell of the tier below.
+    #[must_use]
+    pub fn source(&self) -> &Arc<S> {
+        &self.0.source
+    }
+
     /// How the cache is set up and what it holds at present.
     ///
     /// # Cost
@@ -97,8 +103,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     ///
     /// Nobody needs to wait for it; a program that ends right after reading may want to.
     pub async fn flush(&self) {
-        self.0.landings.idle().await;
-        self.0.remove_stranded(usize::MAX).await;
+        self.0.flush().await;
     }
 
     /// Recounts everything the cache keeps account of.
@@ -115,7 +120,48 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S, T> {
-    /// Drops everything the cache holds. The source is not touched, nor is what others hold in the same tier.
+    /// Begins a cache in `tier`, faster and smaller, that reads and writes through this one.
+    ///
+    /// What is asked of it goes to its own tier, then to this one's, then to the source. What leaves its tier for space is still in this one's.
+    /// Writes go through both. [`clear_cache`](Self::clear_cache), [`invalidate`](Self::invalidate),
+    /// [`invalidate_prefix`](Self::invalidate_prefix) and [`flush`](Self::flush) of it reach all tiers; what is dropped or written through the cache
+    /// below is not told to it, so use the uppermost.
+    ///
+    /// Its bound on ages is that of this cache: it serves what this one would serve at the same moment, by a look at its books, without a
+    /// request. A value whose version the source does not tell, or with [`Expiry::Refetch`](crate::Expiry), cannot be looked up so: if its
+    /// age is bounded it stays in the lower tier only. What the lower tier does not hold is asked about at the source at each read,
+    /// without a transfer. Setting [`max_age`](Builder::max_age) or [`freshness`](Builder::freshness) of the new cache allows it to be older by as much:
+    /// the ages add up. The clock is that of this cache.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use zstore_core::{Key, ReadStoreExt, StoreExt};
+    /// # use zstore_cache::CacheStore;
+    /// # use zstore_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> zstore_core::Result<()> {
+    /// # let (remote, directory) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+    /// let memory = Arc::new(MemoryStore::new());
+    /// let disk = CacheStore::builder(remote, directory).max_size(100 << 30).max_age(Duration::from_secs(60)).build().await?;
+    /// let cache = disk.under(memory).max_size(1 << 30).build().await?;
+    ///
+    /// let key = Key::new("temperature/c/0/0")?;
+    /// cache.put(&key, "a chunk").await?; // to the source, kept in both tiers
+    /// cache.get_bytes(&key).await?; // from memory
+    /// assert_eq!((cache.stats().hits, cache.source().stats().reads()), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn under<U: Store + ?Sized>(&self, tier: Arc<U>) -> Builder<Self, U> {
+        let below = Arc::clone(&self.0);
+        let (freshness, clock) = (below.settings.freshness.deferred(), below.watch.clock());
+        Builder::new(Arc::new(self.clone()), tier).freshness(freshness).clock(clock).over(below)
+    }
+
+    /// Drops everything the cache holds, and what a cache holds that it lies [over](Self::under). The source is not touched, nor is what others hold in
+    /// the same tier.
     ///
     /// What was being fetched when this was called does not stay either.
     ///

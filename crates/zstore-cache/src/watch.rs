@@ -85,6 +85,10 @@ impl Watch {
         Self { clock, latest_ms, setbacks: AtomicU64::new(0) }
     }
 
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         let (now_ms, latest_ms) = (now.as_millis(), self.latest_ms.load(Ordering::Acquire));

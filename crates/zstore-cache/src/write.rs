@@ -24,6 +24,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let _gate = self.gates.enter(&key).await;
         self.doom(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
+        if let Some(below) = &self.below {
+            // While this one is still a write: what is read of the copy below meanwhile does not stay here.
+            Arc::clone(below).drop_value(key).await;
+        }
     }
 
     /// Drops what is resident below a prefix.
@@ -31,6 +35,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.prepare().await;
         self.doom(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
+        if let Some(below) = &self.below {
+            Arc::clone(below).drop_values(prefix, reason).await;
+        }
     }
 
     /// What may wait for gates is done before the first one is taken.

@@ -9,6 +9,7 @@ mod attacks; // what was found by attacking it
 mod budget; // C2
 mod cancellation; // every future, dropped after each of its polls
 mod coalescing; // which requests the missing bytes become
+mod compose; // a cache over a cache
 mod fail_open; // C3
 mod flights; // C4
 mod freshness; // C9
