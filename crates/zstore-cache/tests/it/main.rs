@@ -4,6 +4,7 @@
 mod absence; // cached absence
 mod account; // C5, against a model
 mod age; // max_age, on a manual clock
+mod aged_blocks; // wholes of blocks past their age
 mod arguments; // bad settings are refused when the cache is built
 mod attacks; // what was found by attacking it
 mod budget; // C2
