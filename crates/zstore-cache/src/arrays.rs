@@ -17,7 +17,8 @@ const ARRAYS_MAX: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArrayStats {
-    /// The path of the array; empty for one at the root, and for all others once there are more than 4096.
+    /// The path of the array; empty for one at the root, and for all others once there are more than 4096. It is told by the shape of
+    /// the keys: an array of version 2 whose chunks are directories of numbers and whose own name is a number counts for its group.
     pub array: String,
     /// Blobs that are resident.
     pub resident_blobs: u64,
@@ -74,7 +75,8 @@ pub(crate) fn array_of(key: &Key) -> &str {
     let mut array = key;
     while let Some((above, last)) = split_last(array).filter(|(_, last)| is_coordinate(last)) {
         array = above;
-        if last == "c" {
+        // Above `c` and above all coordinates in one segment there are none: a level of a pyramid may have a number for a name.
+        if last == "c" || last.contains('.') {
             break;
         }
     }
@@ -103,6 +105,7 @@ mod tests {
             ("a/b/0.1", "a/b"),
             ("a/b/0/1", "a/b"),
             ("image/0/c/0/1", "image/0"),
+            ("image/0/0.1", "image/0"),
             ("a/c/zarr.json", "a/c"),
             ("a/c/c/0", "a/c"),
             ("zarr.json", ""),

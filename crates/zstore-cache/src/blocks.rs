@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
+use futures::{StreamExt, stream};
 use zstore_core::{ByteRange, ErrorKind, Key, Meta, Object, ReadStore, Result, Store};
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     read::{ATTEMPTS_MAX, Request, answers},
     renewal::Renewal,
     runs::Run,
+    tier::CONCURRENT_MAX,
     watch::Moment,
 };
 
@@ -29,7 +31,7 @@ pub(crate) enum Fetching {
 /// What came of reading a whole value from its blocks.
 pub(crate) enum Reunion {
     /// The value; `None` if it turned out to be missing.
-    Done(Option<Object>),
+    Done(Option<Object>, Outcome),
     /// There is not enough of it here, or not what it was: it is to be fetched as any other.
     None,
 }
@@ -71,14 +73,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let outcome = match self.fetch_blocks(&meta, &wanted.missing, now, &mut pieces).await? {
                 Fetching::Done(outcome) => outcome,
                 Fetching::Changed => continue,
-                Fetching::Missing => {
-                    self.count(key, Outcome::Miss, false);
-                    return Ok(Reunion::Done(None));
-                }
+                Fetching::Missing => return Ok(Reunion::Done(None, Outcome::Miss)),
             };
             if let Some(bytes) = pieces.join(&all) {
-                self.count(key, vouched.unless(outcome), false);
-                return Ok(Reunion::Done(Some(Object { meta, range: all, bytes })));
+                return Ok(Reunion::Done(Some(Object { meta, range: all, bytes }), vouched.unless(outcome)));
             }
         }
         Ok(Reunion::None)
@@ -116,7 +114,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             self.read_entry(&id, &entry, extent.clone()).await.map(|bytes| (extent.start, bytes))
         });
         let mut pieces = Pieces::default();
-        for read in futures::future::join_all(reads.collect::<Vec<_>>()).await {
+        // Not all at once: each has its time-out, and those that wait for others would seem to hang.
+        let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENT_MAX);
+        while let Some(read) = reads.next().await {
             let (start, bytes) = read?;
             pieces.add(start, bytes);
         }

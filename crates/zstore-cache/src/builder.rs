@@ -165,14 +165,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     }
 
     /// Sets the widest gap in bytes between missing blocks that is fetched rather than skipped: 256 KiB by default. What suits
-    /// a source is what it sends in the time another request takes; 0 fetches nothing that is not asked for.
+    /// a source is what it sends in the time another request takes; 0 fetches no block that is not asked for. It is also what a request is
+    /// taken to cost when a whole value might be completed from its blocks.
     #[must_use]
     pub const fn range_gap(mut self, bytes: u64) -> Self {
         self.range_gap_bytes_max = bytes;
         self
     }
 
-    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s by default.
+    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s by default. What moves bytes may take a
+    /// second more for each 8 MiB.
     #[must_use]
     pub const fn tier_timeout(mut self, timeout: Duration) -> Self {
         self.tier_timeout = timeout;

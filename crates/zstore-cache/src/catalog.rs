@@ -163,10 +163,10 @@ impl Catalog {
         let mut gone = self.ledger.expire(now.as_millis());
         let expired = gone.iter().fold(0, |sum: u64, gone| sum.saturating_add(gone.weight));
         let needed = needed.saturating_sub(expired);
-        let mut chosen = self.first_to_leave(needed, order);
+        let mut chosen = self.first_to_leave(needed, order, &leaves);
         if chosen.is_none() {
             *order = self.ledger.in_order().into_iter().map(|(id, _)| id).filter(|id| leaves(id)).cloned().collect();
-            chosen = self.first_to_leave(needed, order);
+            chosen = self.first_to_leave(needed, order, &leaves);
         }
         let enough = chosen.is_some();
         gone.extend(chosen.into_iter().flatten().filter_map(|id| self.ledger.leave(&id, Reason::Evicted)));
@@ -174,11 +174,17 @@ impl Catalog {
     }
 
     /// Takes out of `order` those that come first, residents of `needed` bytes at least; none if all are not enough.
-    fn first_to_leave(&self, needed: u64, order: &mut VecDeque<BlobId>) -> Option<Vec<BlobId>> {
+    fn first_to_leave(
+        &self,
+        needed: u64,
+        order: &mut VecDeque<BlobId>,
+        leaves: impl Fn(&BlobId) -> bool,
+    ) -> Option<Vec<BlobId>> {
         let (mut chosen, mut weight) = (Vec::new(), 0_u64);
         while weight < needed {
             let id = order.pop_front()?;
-            if let Some(resident) = self.ledger.peek(&id) {
+            // Since the order was taken, another blob may have come under a name.
+            if let Some(resident) = self.ledger.peek(&id).filter(|_| leaves(&id)) {
                 weight = weight.saturating_add(resident.weight);
                 chosen.push(id);
             }
@@ -224,18 +230,19 @@ impl Catalog {
     }
 
     /// Takes the blobs of a value out of service that are older than `asked` and not of the version that the source had then; none was, if
-    /// it had no such value. What only may be of that version is kept if it is `fresh`.
+    /// it had no such value. What may be of that version is kept if it `stays`, which is told too whether
+    /// it is that very version for sure.
     pub(crate) fn leave_outdated(
         &mut self,
         key: &Key,
         found: Option<&Meta>,
         asked: Moment,
-        fresh: impl Fn(&Entry) -> bool,
+        stays: impl Fn(&Entry, bool) -> bool,
     ) -> Vec<Gone> {
         let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
         self.leave_parts(key, &parts, Reason::Replaced, |entry| {
             let same = entry.content.meta().zip(found).is_some_and(|(own, found)| {
-                own.is_same_value(found) && (own.version.matches(&found.version) || fresh(entry))
+                own.is_same_value(found) && stays(entry, own.version.matches(&found.version))
             });
             !same && entry.is_older_than(asked)
         })

@@ -146,6 +146,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
+    /// Of blocks that make up the whole value, the one that decides whether they may be served.
+    fn stalest_of_all_blocks<'a>(&self, residents: &'a [(Arc<Entry>, u64)], now: Moment) -> Option<&'a Arc<Entry>> {
+        let meta = residents.first()?.0.content.meta()?;
+        let of_value = |entry: &&Arc<Entry>| entry.content.meta().is_some_and(|own| own.is_same_value(meta));
+        let blocks = || residents.iter().map(|(entry, _)| entry).filter(of_value);
+        // Blocks of one version do not overlap.
+        let held: u64 = blocks().map(|entry| entry.content.extent().end - entry.content.extent().start).sum();
+        if held < meta.size {
+            return None;
+        }
+        blocks().max_by_key(|entry| self.standing(entry, now))
+    }
+
     fn outlook(&self, key: &Key, residents: &[(Arc<Entry>, u64)], now: Moment) -> Outlook {
         if !self.opening.is_open() {
             return Outlook::Miss(Why::TierUnopened);
@@ -155,6 +168,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         let freshness = &self.settings.freshness;
         let whole = residents.iter().map(|(entry, _)| entry).find(|entry| !matches!(entry.content, Content::Block(..)));
+        let whole = whole.or_else(|| self.stalest_of_all_blocks(residents, now));
         match whole.map(|whole| (whole, self.standing(whole, now))) {
             Some((whole, _)) if self.is_current(whole, now) => Outlook::Hit,
             Some((whole, standing)) if whole.content.meta().is_some() => match standing {
@@ -163,7 +177,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 _ => Outlook::Miss(Why::PastAge),
             },
             Some(_) => Outlook::Miss(Why::PastAge),
-            None if self.flights.is_under_way(key, &Ask::Whole) => Outlook::Join,
+            None if self.flights.is_under_way(key, &Ask::Whole, now, freshness.value_age_max(key)) => Outlook::Join,
             None if residents.is_empty() => Outlook::Miss(Why::NotResident),
             None => Outlook::Miss(Why::PartsOnly),
         }

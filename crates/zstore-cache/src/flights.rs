@@ -205,9 +205,9 @@ impl Flights {
         }
     }
 
-    /// Whether anybody is fetching this.
-    pub(crate) fn is_under_way(&self, key: &Key, ask: &Ask) -> bool {
-        self.0.lock().asks.contains_key(&(key.clone(), ask.clone()))
+    /// Whether anybody is fetching this whom one may join.
+    pub(crate) fn is_under_way(&self, key: &Key, ask: &Ask, now: Moment, age_max: Option<Duration>) -> bool {
+        self.0.lock().joinable(key, ask, now, age_max).is_some()
     }
 
     /// The source has answered: from now on the flight goes on without its waiters.

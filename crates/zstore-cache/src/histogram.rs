@@ -5,12 +5,13 @@ use std::{
     time::Duration,
 };
 
-/// Two for each doubling, from a microsecond to more than a minute: a quantile is right to within 42 %.
+/// Two for each doubling, from a microsecond to 100 seconds.
 const BUCKETS: usize = 54;
 
 /// How long things took.
 ///
-/// Durations are counted in buckets, two for each doubling from 1 µs on, so that what is read from it is right to within 42 %.
+/// Durations are counted in buckets, two for each doubling. So a quantile is never too low and at most half too high, from 1 µs to
+/// 100 s; what took longer is told as 100 s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; BUCKETS],

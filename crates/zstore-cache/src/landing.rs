@@ -14,6 +14,7 @@ use crate::{
     counters::Count,
     fetched::Fetched,
     flights::{Departure, Flights, Token},
+    freshness::Expiry,
     inner::Inner,
     name::{BlobId, Part},
     room::Claimed,
@@ -203,7 +204,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             if departure.token.is_doomed() {
                 return;
             }
-            if let Some(version) = version {
+            // What is to be fetched anew keeps its age.
+            if let Some(version) = version.filter(|_| self.settings.freshness.expiry == Expiry::Revalidate) {
                 catalog
                     .renew(key, version, departure.started, |content| self.useful_until(content, departure.started.at));
             }
@@ -211,7 +213,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 return;
             }
             let now = self.watch.moment();
-            catalog.leave_outdated(key, found, departure.started, |entry| self.standing(entry, now).is_fresh())
+            catalog.leave_outdated(key, found, departure.started, |entry, renewed| {
+                renewed && self.settings.freshness.is_renewable(&entry.content) || self.standing(entry, now).is_fresh()
+            })
         };
         self.remove_behind(gone).await;
     }

@@ -27,11 +27,15 @@
 //! # Promises
 //! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After a write
 //!   through the cache has returned, no later read through it returns older bytes; a fetch in flight when its key is written never stays.
-//! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant.
+//! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant. A tier found fuller than that is brought
+//!   back when it is opened.
 //! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
-//! - **C4 One flight.** Concurrent misses of the same bytes make one request. Dropping one waiter disturbs no other.
-//! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came, and one that misses some fetches those. What a
-//!   read answers is of one version.
+//! - **C4 One flight.** Concurrent misses of the same bytes make one request, unless they are being written. Dropping one waiter disturbs
+//!   no other.
+//! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came. One that misses some fetches what is missing,
+//!   and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a read answers is of one version.
+//! - **C6 Restart.** What a tier that outlives the process holds is found again, with its size and the time of its fetch, so that ages go on.
+//!   In which order it was read is not kept yet: of what no longer fits, the oldest fetch leaves first.
 //! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
 //! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`] sets.

@@ -17,6 +17,7 @@ use crate::{
     flights::Scope,
     inner::Inner,
     name::{BlobId, Part},
+    tier::CONCURRENT_MAX,
     watch::{Mark, Moment},
 };
 
@@ -32,8 +33,6 @@ const FORMAT_WORDS: &str = "zstore cache, format ";
 const RETRY_MS: u64 = 5_000;
 /// So many writes are remembered one by one; after more, nothing that the tier holds is believed.
 const WRITTEN_MAX: usize = 1024;
-/// Enough to keep a disk or a server busy, few enough to leave file descriptors to others.
-const CONCURRENT_MAX: usize = 16;
 
 /// Bytes of the marker files.
 pub(crate) const OVERHEAD_BYTES: u64 = (TAG.1.len() + FORMAT.1.len()) as u64;

@@ -162,6 +162,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let fetched = ticket.answer().await?;
         let meta = match &*fetched {
             Fetched::Missing => return Ok(Warmth::Missing),
+            // Unless it was dropped while the source was asked.
+            Fetched::Unchanged(_) if self.fresh(&wanted.key).is_none() => return Ok(Warmth::Unkept(size)),
             Fetched::Unchanged(_) => return Ok(Warmth::Renewed(size.unwrap_or(0))),
             Fetched::Value { meta, .. } => meta,
         };
@@ -178,10 +180,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
             Landed::NotAdmitted => Warmth::Refused(meta.size),
             // Whoever wrote the value meanwhile may have left it there.
             Landed::Outdated if let Some(size) = self.fresh(&wanted.key) => Warmth::Resident(size),
-            Landed::TierFault | Landed::Outdated => {
+            Landed::TierFault => {
                 self.faults.fetch_add(1, Ordering::Relaxed);
                 Warmth::Unkept(Some(meta.size))
             }
+            Landed::Outdated => Warmth::Unkept(Some(meta.size)),
         })
     }
 
@@ -220,7 +223,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
     /// What the source knows of the value.
     async fn head(&self, key: &Key) -> Result<Option<Meta>, Error> {
         match self.board(key, Ask::Head, Request::Head) {
-            Boarded::Landed(_) => self.inner.head(key).await,
+            Boarded::Landed(_) => Ok(self.inner.find_head(key).await?.0),
             Boarded::Waits(ticket) => Ok(ticket.answer().await?.meta().cloned()),
         }
     }

@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use zstore_core::{
     ByteRange, Error, ErrorKind, Key, Meta, Operation, Part, RangePastEnd, Ranges, ReadStore, Result, Store,
 };
@@ -10,15 +11,15 @@ use zstore_core::{
 use crate::{
     blocks::{Fetching, indices},
     catalog::Entry,
-    counters::Count,
     fetched::Fetched,
     flights::{Ask, Boarding},
     inner::Inner,
     name::BlobId,
     outcome::Outcome,
     pieces::Pieces,
-    read::{ATTEMPTS_MAX, Boarded, Request, answers},
+    read::{ATTEMPTS_MAX, Boarded, Found, Request, answers},
     renewal::Renewal,
+    tier::CONCURRENT_MAX,
     watch::Moment,
 };
 
@@ -27,7 +28,7 @@ const BLOCKS_MAX: u64 = 1024;
 
 /// What came of reading the parts of a value whose size was thought to be known.
 enum Attempt {
-    Done(Option<Ranges>),
+    Done(Option<Ranges>, Outcome),
     /// The value is not what it was thought to be.
     Changed,
     /// What is resident could not be read.
@@ -37,42 +38,48 @@ enum Attempt {
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Parts of one version of a value, in the order asked; `None` if it is missing.
     pub(crate) async fn ranges(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        let (found, outcome) = self.find_ranges(key, ranges).await?;
+        self.count(key, outcome, found.is_none());
+        Ok(found)
+    }
+
+    /// The same, and how they were come by.
+    pub(crate) async fn find_ranges(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Found<Ranges> {
         if ranges.is_empty() {
-            return Ok(self.head(key).await?.map(|meta| Ranges { meta, parts: Vec::new() }));
+            let (meta, outcome) = self.find_head(key).await?;
+            return Ok((meta.map(|meta| Ranges { meta, parts: Vec::new() }), outcome));
         }
         let mut skip_tier = self.tier.is_down();
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.moment();
             let known = if skip_tier { None } else { self.known(key, now) };
             let attempt = match known.as_ref().map(|known| (known, known.content.meta())) {
-                Some((_, None)) => {
-                    self.count(key, Outcome::Hit, true);
-                    return Ok(None);
-                }
+                Some((_, None)) => return Ok((None, Outcome::Hit)),
                 Some((known, Some(meta))) => self.ranges_of_known(known, meta.clone(), ranges, now).await?,
                 None if self.comes_whole() => return self.ranges_of_whole(key, ranges).await,
                 None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
-                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Done(answer, outcome) => return Ok((answer, outcome)),
                 Attempt::Changed => {}
                 Attempt::Unreadable => skip_tier = true,
             }
         }
         // It changes all the time: only the source can tell what it is.
-        self.tallies.add(key, Count::SourceRequests, 1);
-        self.count(key, Outcome::Miss, false);
-        self.source.get_ranges(key, ranges).await
+        let fetched = self.request(key, &Request::Ranges(ranges.to_vec())).await?;
+        let Fetched::Value { meta, pieces: parts } = fetched else { return Ok((None, Outcome::Miss)) };
+        Ok((Some(Ranges { meta, parts }), Outcome::Miss))
     }
 
     /// Of a source that cannot send parts: the whole value comes and stays.
-    async fn ranges_of_whole(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
-        let Some(object) = self.whole(key).await? else { return Ok(None) };
+    async fn ranges_of_whole(self: &Arc<Self>, key: &Key, ranges: &[ByteRange]) -> Found<Ranges> {
+        let (object, outcome) = self.whole(key).await?;
+        let Some(object) = object else { return Ok((None, outcome)) };
         let wanted = self.resolve(&object.meta, ranges)?;
         let mut pieces = Pieces::default();
         pieces.add(0, object.bytes);
         let ranges = pieces.assemble(object.meta, wanted);
-        ranges.map(Some).ok_or_else(|| self.incomplete(Operation::GetRanges, key))
+        ranges.map(|ranges| (Some(ranges), outcome)).ok_or_else(|| self.incomplete(Operation::GetRanges, key))
     }
 
     /// Of a value of which something is resident: what is missing is fetched, if it is still the same value.
@@ -97,22 +104,26 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let blocks = self.look_up(&meta, self.blocks_of(&wanted), now);
         if !blocks.missing.is_empty() && (self.comes_whole() || meta.size <= self.settings.whole_bytes_max) {
-            return Ok(Attempt::Done(self.ranges_of_whole(&meta.key, ranges).await?));
+            let (found, outcome) = self.ranges_of_whole(&meta.key, ranges).await?;
+            return Ok(Attempt::Done(found, outcome));
+        }
+        if blocks.missing.is_empty()
+            && blocks.resident.is_empty()
+            && let Renewal::Outdated(..) = self.renewal(known, false, now).await?
+        {
+            // Nothing but empty ranges: what the value is must be right all the same.
+            return Ok(Attempt::Changed);
         }
         let Some(vouched) = self.vouch(&blocks, now).await? else { return Ok(Attempt::Changed) };
         let Some(mut pieces) = self.read_blocks(&meta, blocks.resident).await else { return Ok(Attempt::Unreadable) };
         let outcome = match self.fetch_blocks(&meta, &blocks.missing, now, &mut pieces).await? {
             Fetching::Done(outcome) => outcome,
             Fetching::Changed => return Ok(Attempt::Changed),
-            Fetching::Missing => {
-                self.count(&meta.key, Outcome::Miss, false);
-                return Ok(Attempt::Done(None));
-            }
+            Fetching::Missing => return Ok(Attempt::Done(None, Outcome::Miss)),
         };
         // What joined flights bring of the last block of a shorter version is less than is wanted of a longer one.
         let Some(ranges) = pieces.assemble(meta, wanted) else { return Ok(Attempt::Changed) };
-        self.count(&ranges.meta.key, vouched.unless(outcome), false);
-        Ok(Attempt::Done(Some(ranges)))
+        Ok(Attempt::Done(Some(ranges), vouched.unless(outcome)))
     }
 
     /// Whether the source sends no parts.
@@ -135,11 +146,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let Renewal::Served(outcome) = self.renewal(whole, false, now).await? else { return Ok(Attempt::Changed) };
         let reads = wanted.iter().map(|range| self.read_entry(&id, whole, range.clone()));
-        let bytes: Option<Vec<Bytes>> = futures::future::join_all(reads).await.into_iter().collect();
+        let reads = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENT_MAX).collect::<Vec<_>>();
+        let bytes: Option<Vec<Bytes>> = reads.await.into_iter().collect();
         let Some(bytes) = bytes else { return Ok(Attempt::Unreadable) };
         let parts: Vec<Part> = wanted.into_iter().zip(bytes).map(|(range, bytes)| Part { range, bytes }).collect();
-        self.count(&meta.key, outcome, false);
-        Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts })))
+        Ok(Attempt::Done(Some(Ranges { meta: meta.clone(), parts }), outcome))
     }
 
     /// Of a value of which nothing is known: what is asked for, widened to blocks, so that what comes can stay.
@@ -175,11 +186,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             match answers(&own.into_iter().chain(joined).collect::<Vec<_>>()).await {
                 // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be had.
                 Err(error) if error.kind() == ErrorKind::InvalidRange => {}
-                answers => {
-                    let answers = answers?;
-                    self.count(key, outcome, false);
-                    return self.put_together(&answers, ranges);
-                }
+                answers => return self.put_together(&answers?, ranges, outcome),
             }
         }
         let asked: Vec<ByteRange> = ranges.iter().map(|range| self.widen(range)).collect();
@@ -188,9 +195,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Boarded::Landed(_) => return Ok(Attempt::Changed),
             Boarded::Waits(ticket, outcome) => (ticket, outcome),
         };
-        let fetched = ticket.answer().await?;
-        self.count(key, outcome, false);
-        self.put_together(&[fetched], ranges)
+        self.put_together(&[ticket.answer().await?], ranges, outcome)
     }
 
     /// The blocks that the ranges lie in, if that can be told without the size of the value and they are not too many to ask for
@@ -210,11 +215,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// The parts of a value out of all that was fetched of it, if that is of one version.
-    fn put_together(&self, answers: &[Arc<Fetched>], ranges: &[ByteRange]) -> Result<Attempt> {
+    fn put_together(&self, answers: &[Arc<Fetched>], ranges: &[ByteRange], outcome: Outcome) -> Result<Attempt> {
         let mut known: Option<&Meta> = None;
         let mut pieces = Pieces::default();
         for fetched in answers {
-            let Fetched::Value { meta, pieces: new } = &**fetched else { return Ok(Attempt::Done(None)) };
+            let Fetched::Value { meta, pieces: new } = &**fetched else {
+                return Ok(Attempt::Done(None, outcome));
+            };
             if known.is_some_and(|known| !known.is_same_value(meta)) {
                 return Ok(Attempt::Changed);
             }
@@ -223,7 +230,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let Some(meta) = known else { return Ok(Attempt::Changed) };
         let wanted = self.resolve(meta, ranges)?;
-        Ok(pieces.assemble(meta.clone(), wanted).map_or(Attempt::Changed, |ranges| Attempt::Done(Some(ranges))))
+        Ok(pieces
+            .assemble(meta.clone(), wanted)
+            .map_or(Attempt::Changed, |ranges| Attempt::Done(Some(ranges), outcome)))
     }
 
     /// The range in whole blocks. An empty range and one that is none stay as they are: the source knows what to say.

@@ -32,6 +32,9 @@ pub(crate) const ATTEMPTS_MAX: usize = 3;
 /// their way for one.
 const CALLS_MAX: usize = 8;
 
+/// What was asked for, if it is there, and how the answer was come by. It is counted when it is given, and once.
+pub(crate) type Found<V> = Result<(Option<V>, Outcome)>;
+
 /// What is asked of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
@@ -66,17 +69,21 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             None => self.whole(key).await,
             Some(range) => self.part(key, range).await,
         };
-        match object {
+        let (answer, outcome) = match object {
             // The conditions are judged before the range.
-            Err(error) if conditional && error.kind() == ErrorKind::InvalidRange => {
-                let Some(meta) = self.head(key).await? else { return Ok(Fetch::Missing) };
-                self.judge(&meta, options)?.ok_or(error)
-            }
-            object => {
-                let Some(object) = object? else { return Ok(Fetch::Missing) };
-                Ok(self.judge(&object.meta, options)?.unwrap_or(Fetch::Object(object)))
-            }
-        }
+            Err(error) if conditional && error.kind() == ErrorKind::InvalidRange => match self.find_head(key).await? {
+                (None, outcome) => (Fetch::Missing, outcome),
+                (Some(meta), outcome) => (self.judge(&meta, options)?.ok_or(error)?, outcome),
+            },
+            object => match object? {
+                (None, outcome) => (Fetch::Missing, outcome),
+                (Some(object), outcome) => {
+                    (self.judge(&object.meta, options)?.unwrap_or(Fetch::Object(object)), outcome)
+                }
+            },
+        };
+        self.count(key, outcome, matches!(answer, Fetch::Missing));
+        Ok(answer)
     }
 
     /// The answer if it is in memory.
@@ -108,8 +115,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         Some(judged.unwrap_or(Fetch::Object(object)))
     }
 
-    /// The whole value; `None` if it is missing.
-    pub(crate) async fn whole(self: &Arc<Self>, key: &Key) -> Result<Option<Object>> {
+    /// The whole value, and how it was come by; `None` if it is missing.
+    pub(crate) async fn whole(self: &Arc<Self>, key: &Key) -> Found<Object> {
         let id = BlobId::whole(key.clone());
         let (mut skip_tier, mut attempts) = (self.tier.is_down(), 0);
         let (fetched, outcome) = loop {
@@ -128,8 +135,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                     }
                 },
                 None => {
-                    if !skip_tier && let Reunion::Done(object) = self.whole_of_blocks(key).await? {
-                        return Ok(object);
+                    if !skip_tier && let Reunion::Done(object, outcome) = self.whole_of_blocks(key).await? {
+                        return Ok((object, outcome));
                     }
                     match self.board_one(key, Ask::Whole, Request::Whole, now, find_fresh) {
                         Boarded::Landed(entry) => (entry, Outcome::Hit),
@@ -138,56 +145,56 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 }
             };
             let Some(meta) = entry.content.meta() else {
-                self.count(key, outcome, true);
-                return Ok(None);
+                return Ok((None, outcome));
             };
             if let Some(bytes) = self.read_entry(&id, &entry, 0..meta.size).await {
-                self.count(key, outcome, false);
-                return Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }));
+                return Ok((Some(Object { meta: meta.clone(), range: 0..meta.size, bytes }), outcome));
             }
             skip_tier = true;
         };
-        self.count(key, outcome, false);
         match fetched.whole() {
-            Some((meta, bytes)) => Ok(Some(Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() })),
-            None if matches!(*fetched, Fetched::Missing) => Ok(None),
+            Some((meta, bytes)) => {
+                let object = Object { meta: meta.clone(), range: 0..meta.size, bytes: bytes.clone() };
+                Ok((Some(object), outcome))
+            }
+            None if matches!(*fetched, Fetched::Missing) => Ok((None, outcome)),
             None => Err(self.incomplete(Operation::Get, key)),
         }
     }
 
-    /// A part of the value; `None` if it is missing.
-    async fn part(self: &Arc<Self>, key: &Key, range: &ByteRange) -> Result<Option<Object>> {
-        let Some(Ranges { meta, mut parts }) = self.ranges(key, std::slice::from_ref(range)).await? else {
-            return Ok(None);
-        };
+    /// A part of the value, and how it was come by; `None` if it is missing.
+    async fn part(self: &Arc<Self>, key: &Key, range: &ByteRange) -> Found<Object> {
+        let (found, outcome) = self.find_ranges(key, std::slice::from_ref(range)).await?;
+        let Some(Ranges { meta, mut parts }) = found else { return Ok((None, outcome)) };
         let part = parts.pop().ok_or_else(|| self.incomplete(Operation::Get, key))?;
-        Ok(Some(Object { meta, range: part.range, bytes: part.bytes }))
+        Ok((Some(Object { meta, range: part.range, bytes: part.bytes }), outcome))
     }
 
     /// What is known of the value; `None` if it is missing.
     pub(crate) async fn head(self: &Arc<Self>, key: &Key) -> Result<Option<Meta>> {
+        let (meta, outcome) = self.find_head(key).await?;
+        self.count(key, outcome, meta.is_none());
+        Ok(meta)
+    }
+
+    /// What is known of the value, and how it was come by.
+    pub(crate) async fn find_head(self: &Arc<Self>, key: &Key) -> Found<Meta> {
         let now = self.watch.moment();
         let find = || self.known(key, now);
         let find_fresh = || find().filter(|entry| self.standing(entry, now).is_fresh());
         let (known, outcome) = match find() {
             Some(known) => match self.renewal(&known, false, now).await? {
                 Renewal::Served(outcome) => (known, outcome),
-                Renewal::Outdated(fetched, outcome) => {
-                    self.count(key, outcome, false);
-                    return Ok(fetched.meta().cloned());
-                }
+                Renewal::Outdated(fetched, outcome) => return Ok((fetched.meta().cloned(), outcome)),
             },
             None => match self.board_one(key, Ask::Head, Request::Head, now, find_fresh) {
                 Boarded::Landed(known) => (known, Outcome::Hit),
                 Boarded::Waits(ticket, outcome) => {
-                    let fetched = ticket.answer().await?;
-                    self.count(key, outcome, false);
-                    return Ok(fetched.meta().cloned());
+                    return Ok((ticket.answer().await?.meta().cloned(), outcome));
                 }
             },
         };
-        self.count(key, outcome, known.content.meta().is_none());
-        Ok(known.content.meta().cloned())
+        Ok((known.content.meta().cloned(), outcome))
     }
 
     /// Joins the flight of one ask or starts it, unless `find` finds what landed meanwhile.
@@ -237,7 +244,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         .boxed()
     }
 
-    async fn request(&self, key: &Key, request: &Request) -> Result<Fetched> {
+    pub(crate) async fn request(&self, key: &Key, request: &Request) -> Result<Fetched> {
         self.tallies.add(key, Count::SourceRequests, 1);
         let begun = self.watch.running();
         let answer = self.ask(key, request).await;
@@ -368,7 +375,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Outcome::Bypass => Count::Bypassed,
         };
         self.tallies.add(key, count, 1);
-        self.tallies.add(key, Count::AbsentHits, u64::from(absent));
+        self.tallies.add(key, Count::AbsentHits, u64::from(absent && outcome == Outcome::Hit));
         outcome.trace();
     }
 

@@ -18,10 +18,9 @@ use crate::{
     inner::Inner,
     landing::Landed,
     name::BlobId,
+    tier::CONCURRENT_MAX,
 };
 
-/// Blobs that are removed at once: enough to keep a disk or a server busy.
-const CONCURRENT_MAX: usize = 16;
 /// What could not be removed is tried again so many at a time, after a pause: a directory that has become read-only must not cost
 /// every read a walk over all it holds.
 const RETRIES_MAX: usize = 64;

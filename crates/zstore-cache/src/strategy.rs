@@ -2,8 +2,9 @@
 
 /// How parts of values are fetched and kept, so that what is near them is there when it is asked for.
 ///
-/// The default is `WholeUpTo` 1 MiB, and blocks of 64 KiB: docs/RANGES.md has the figures it was chosen by. Whatever is chosen, a part that lies in resident bytes makes no request, and a value that is asked for as a whole is fetched
-/// as a whole.
+/// The default is `WholeUpTo` 1 MiB, and blocks of 64 KiB: docs/RANGES.md has the figures it was chosen by. Whatever is chosen, a part
+/// that lies in resident bytes makes no request. A value asked for as a whole is completed from its resident blocks where that saves more than
+/// the requests cost, else fetched whole. A source without native ranges is always read whole.
 ///
 /// # Examples
 /// ```
@@ -39,8 +40,8 @@ pub enum RangeStrategy {
 /// blocks save at most a third of the bytes of a plane of large inner chunks, and cost four times the requests for small ones; blocks four times as large take
 /// twice the time for that plane.
 const BLOCK_BYTES: u64 = crate::blob::CHECKED_BYTES as u64;
-/// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of it is missing: that never takes
-/// twice the time of the best that could have been done, and saves all further requests.
+/// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of it is missing: of one value
+/// read part by part that never takes twice the time of the best that could have been done, and saves all further requests.
 const WHOLE_BYTES_MAX: u64 = 1 << 20;
 /// Missing blocks that lie no further apart than this are fetched as one. Sources have about eight ranges of a value under way at once, so that one more costs an eighth of
 /// its latency: from 10 ms x 100 MB/s / 8 = 125 KB to 50 ms x 100 MB/s / 8 = 625 KB. Between the two.

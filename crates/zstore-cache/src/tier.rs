@@ -26,6 +26,13 @@ const REST: Duration = Duration::from_secs(30);
 /// After so many faults in a row an unreachable tier is left alone.
 const STREAK_MAX: u32 = 3;
 
+/// Calls to the tier for one purpose that are under way at once: enough to keep a disk or a server busy, few enough to leave file
+/// descriptors to others.
+pub(crate) const CONCURRENT_MAX: usize = 16;
+
+/// Bytes for which a call may take a second longer. A tier that moves less is no faster than most sources.
+const BYTES_PER_SECOND_MIN: u64 = 8 << 20;
+
 /// A tier store with a time-out on every operation, a count of its faults, and a rest after it hung.
 #[derive(Debug)]
 pub(crate) struct Tier<T: ?Sized> {
@@ -38,6 +45,8 @@ pub(crate) struct Tier<T: ?Sized> {
     down_until: AtomicU64,
     /// A bit for each kind of fault that was logged.
     logged: AtomicU32,
+    /// Sets under way.
+    sets: tokio::sync::Semaphore,
     pub(crate) store: Arc<T>,
 }
 
@@ -50,6 +59,7 @@ impl<T: Store + ?Sized> Tier<T> {
             streak: AtomicU32::new(0),
             down_until: AtomicU64::new(0),
             logged: AtomicU32::new(0),
+            sets: tokio::sync::Semaphore::const_new(CONCURRENT_MAX),
             store,
         }
     }
@@ -62,39 +72,44 @@ impl<T: Store + ?Sized> Tier<T> {
     }
 
     pub(crate) async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
-        self.guard(Operation::Get, self.store.get(key, options)).await
+        let bytes = options.range.as_ref().map_or(0, span);
+        self.guard(Operation::Get, bytes, self.store.get(key, options)).await
     }
 
     pub(crate) async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
-        self.guard(Operation::GetRanges, self.store.get_ranges(key, ranges)).await
+        let bytes = ranges.iter().map(span).fold(0, u64::saturating_add);
+        self.guard(Operation::GetRanges, bytes, self.store.get_ranges(key, ranges)).await
     }
 
     pub(crate) async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<()> {
-        self.guard(Operation::Set, self.store.set(key, value, mode)).await.map(drop)
+        // Its time begins when its turn comes: those that wait for others do not hang.
+        let _turn = self.sets.acquire().await;
+        let bytes = value.size();
+        self.guard(Operation::Set, bytes, self.store.set(key, value, mode)).await.map(drop)
     }
 
     /// Deletes, even while the tier is left alone: what is not deleted before its source is written may be served after a restart.
     pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
-        self.watch(Operation::Delete, self.store.delete(key)).await
+        self.watch(Operation::Delete, 0, self.store.delete(key)).await
     }
 
     /// The next of a listing.
     pub(crate) async fn next(&self, listing: &mut BoxStream<'static, Result<Meta>>) -> Option<Result<Meta>> {
-        self.guard(Operation::List, listing.next().map(Option::transpose)).await.transpose()
+        self.guard(Operation::List, 0, listing.next().map(Option::transpose)).await.transpose()
     }
 
     pub(crate) async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
-        self.guard(Operation::DeletePrefix, self.store.delete_prefix(prefix)).await
+        self.guard(Operation::DeletePrefix, 0, self.store.delete_prefix(prefix)).await
     }
 
     /// Whether there is nothing at all in the tier.
     pub(crate) async fn is_empty(&self) -> Result<bool> {
-        let listing = self.guard(Operation::List, self.store.list_dir(&Prefix::root())).await?;
+        let listing = self.guard(Operation::List, 0, self.store.list_dir(&Prefix::root())).await?;
         Ok(listing.values.is_empty() && listing.prefixes.is_empty())
     }
 
     /// Runs one operation, unless the tier is left alone. A fault in it is counted, and logged once for each kind.
-    async fn guard<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
+    async fn guard<V>(&self, operation: Operation, bytes: u64, call: impl Future<Output = Result<V>>) -> Result<V> {
         let until = self.down_until.load(Ordering::Relaxed);
         if until != 0 {
             let now = self.clock.now();
@@ -105,15 +120,16 @@ impl<T: Store + ?Sized> Tier<T> {
                 return Err(self.silent(operation));
             }
         }
-        let result = self.watch(operation, call).await;
+        let result = self.watch(operation, bytes, call).await;
         if until != 0 && !result.as_ref().is_err_and(Error::is_retryable) {
             self.down_until.store(0, Ordering::Relaxed);
         }
         result
     }
 
-    async fn watch<V>(&self, operation: Operation, call: impl Future<Output = Result<V>>) -> Result<V> {
-        let result = within(self.timeout, call).await.unwrap_or_else(|| Err(self.silent(operation)));
+    async fn watch<V>(&self, operation: Operation, bytes: u64, call: impl Future<Output = Result<V>>) -> Result<V> {
+        let timeout = self.timeout.saturating_add(Duration::from_secs(bytes / BYTES_PER_SECOND_MIN));
+        let result = within(timeout, call).await.unwrap_or_else(|| Err(self.silent(operation)));
         match &result {
             Ok(_) => self.streak.store(0, Ordering::Relaxed),
             // What was cut is shorter than it was: damage, which is for the caller to see.
@@ -141,6 +157,15 @@ impl<T: Store + ?Sized> Tier<T> {
         Error::new(ErrorKind::TimedOut, operation)
             .with_store(&self.store)
             .with_detail(format!("the cache's tier gave no answer within {:?}", self.timeout))
+    }
+}
+
+/// How many bytes a range asks for, as far as that is told.
+fn span(range: &ByteRange) -> u64 {
+    match range {
+        ByteRange::Bounded(range) => range.end.saturating_sub(range.start),
+        ByteRange::Suffix(bytes) => *bytes,
+        ByteRange::From(_) => 0,
     }
 }
 

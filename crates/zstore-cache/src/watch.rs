@@ -76,13 +76,16 @@ pub(crate) struct Watch {
     clock: Arc<dyn Clock>,
     /// About the latest time that was read.
     latest_ms: AtomicU64,
+    /// How long the clock had been running by then, or a little later.
+    running_ms: AtomicU64,
     setbacks: AtomicU64,
 }
 
 impl Watch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let latest_ms = AtomicU64::new(clock.now().as_millis());
-        Self { clock, latest_ms, setbacks: AtomicU64::new(0) }
+        let running_ms = AtomicU64::new(whole_ms(clock.running()));
+        Self { clock, latest_ms, running_ms, setbacks: AtomicU64::new(0) }
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -92,12 +95,18 @@ impl Watch {
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         let (now_ms, latest_ms) = (now.as_millis(), self.latest_ms.load(Ordering::Acquire));
-        if now_ms >= latest_ms.saturating_add(STEP_MS) {
-            self.latest_ms.fetch_max(now_ms, Ordering::AcqRel);
-        } else if now_ms.saturating_add(SETBACK_MS) < latest_ms {
+        // The clock was set back too if it shows less time than has run, though nobody looked meanwhile.
+        let running_ms = whole_ms(self.clock.running());
+        let ran_ms = running_ms.saturating_sub(self.running_ms.load(Ordering::Acquire));
+        if now_ms.saturating_add(SETBACK_MS) < latest_ms.saturating_add(ran_ms) {
             // Counted before the latest time falls back: whoever reads the new time sees the count too.
             self.setbacks.fetch_add(1, Ordering::AcqRel);
-            self.latest_ms.fetch_min(now_ms, Ordering::AcqRel);
+            self.running_ms.fetch_max(running_ms, Ordering::AcqRel);
+            self.latest_ms.store(now_ms, Ordering::Release);
+        } else if now_ms >= latest_ms.saturating_add(STEP_MS) {
+            // In this order: a reader between the two sees that less time has run, and no setback.
+            self.running_ms.fetch_max(running_ms, Ordering::AcqRel);
+            self.latest_ms.fetch_max(now_ms, Ordering::AcqRel);
         }
         now
     }
@@ -111,6 +120,10 @@ impl Watch {
         let at = self.now();
         Moment { at, setbacks: self.setbacks.load(Ordering::Acquire) }
     }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -21,23 +21,23 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Drops what is resident of one value.
     pub(crate) async fn invalidate(self: Arc<Self>, key: Key) {
         self.prepare().await;
+        if let Some(below) = &self.below {
+            // From the bottom up: what is read of the copy below until it is gone is doomed or dropped here after it.
+            Arc::clone(below).drop_value(key.clone()).await;
+        }
         let _gate = self.gates.enter(&key).await;
         self.doom(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
-        if let Some(below) = &self.below {
-            // While this one is still a write: what is read of the copy below meanwhile does not stay here.
-            Arc::clone(below).drop_value(key).await;
-        }
     }
 
     /// Drops what is resident below a prefix.
     pub(crate) async fn invalidate_below(self: Arc<Self>, prefix: Prefix, reason: Reason) {
         self.prepare().await;
+        if let Some(below) = &self.below {
+            Arc::clone(below).drop_values(prefix.clone(), reason).await;
+        }
         self.doom(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
-        if let Some(below) = &self.below {
-            Arc::clone(below).drop_values(prefix, reason).await;
-        }
     }
 
     /// What may wait for gates is done before the first one is taken.

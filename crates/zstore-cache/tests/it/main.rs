@@ -24,6 +24,7 @@ mod parts; // ranges
 mod policies; // every policy, and one of a user's own
 mod restart; // what a new cache finds in an old tier
 mod schedules; // C1, in orders that seeds decide
+mod second_attack; // what was found by attacking what is newer
 mod setup; // sources, tiers, caches
 mod threads; // C1, from many threads
 mod truth; // C1
