@@ -9,9 +9,10 @@ use std::fmt;
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
-use crate::moves::{bound, many, op, policy_op};
+use crate::moves::{MOVES_MAX, bound, op, policy_op};
 use crate::op::{Op, PolicyOp};
 use crate::policies::{EVERY, Make};
+use crate::sequence::sequence;
 use crate::world::World;
 
 #[path = "../../crates/zstore-policy/tests/it/bare.rs"]
@@ -24,6 +25,7 @@ mod moves;
 mod op;
 #[path = "../../crates/zstore-policy/tests/it/policies.rs"]
 mod policies;
+mod sequence;
 #[path = "../../crates/zstore-policy/tests/it/world.rs"]
 mod world;
 
@@ -51,9 +53,9 @@ impl Arbitrary<'_> for Game {
     fn arbitrary(bytes: &mut Unstructured<'_>) -> Result<Self> {
         let (policy, make) = *bytes.choose(&EVERY)?;
         let moves = if bytes.arbitrary()? {
-            Moves::Ledger(bound(bytes)?, many(bytes, op)?)
+            Moves::Ledger(bound(bytes)?, sequence(bytes, MOVES_MAX, op)?)
         } else {
-            Moves::Alone(many(bytes, policy_op)?)
+            Moves::Alone(sequence(bytes, MOVES_MAX, policy_op)?)
         };
         Ok(Self { policy, make, moves })
     }

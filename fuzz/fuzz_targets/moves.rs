@@ -1,4 +1,4 @@
-//! Moves from a fuzzer's bytes, within the bounds that the strategies of the property tests have.
+//! Moves of ledgers and policies from a fuzzer's bytes, within the bounds that the strategies of the property tests have.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use zstore_policy::Reason;
@@ -12,17 +12,8 @@ pub(crate) fn bound(bytes: &mut Unstructured<'_>) -> Result<(Option<u64>, u64)> 
     Ok(((room <= 40).then_some(room + overhead), overhead))
 }
 
-/// As many moves as there are bytes for.
-pub(crate) fn many<T>(bytes: &mut Unstructured<'_>, one: fn(&mut Unstructured<'_>) -> Result<T>) -> Result<Vec<T>> {
-    let mut moves = Vec::new();
-    while !bytes.is_empty() && moves.len() < MOVES_MAX {
-        moves.push(one(bytes)?);
-    }
-    Ok(moves)
-}
-
 /// Enough to age a sketch, and not so many that a run takes long.
-const MOVES_MAX: usize = 1_000;
+pub(crate) const MOVES_MAX: usize = 1_000;
 
 pub(crate) fn op(bytes: &mut Unstructured<'_>) -> Result<Op> {
     Ok(match bytes.int_in_range(0..=23)? {

@@ -10,10 +10,10 @@ use zstore_testkit::{Faulty, Recorder};
 
 use crate::setup::{key, pattern};
 
-const BLOCK: u64 = 4096;
+pub(crate) const BLOCK: u64 = 4096;
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Parts(Vec<ByteRange>),
     Whole,
     Reopen,
@@ -112,7 +112,7 @@ fn blocks_of(range: Range<u64>) -> impl Iterator<Item = u64> {
     range.start / BLOCK..end
 }
 
-async fn run(size: u64, gap: u64, whole_max: u64, ops: Vec<Op>) {
+pub(crate) async fn run(size: u64, gap: u64, whole_max: u64, ops: Vec<Op>) {
     let source = Arc::new(Recorder::new(MemoryStore::new()));
     let value = pattern(usize::try_from(size).unwrap());
     zstore_core::StoreExt::put(source.inner(), &key("k"), value.clone()).await.unwrap();
@@ -169,7 +169,7 @@ fn op(size: u64) -> impl Strategy<Value = Op> {
     ]
 }
 
-fn block_on(test: impl Future<Output = ()>) {
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
