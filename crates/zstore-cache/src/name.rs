@@ -60,6 +60,15 @@ impl Namespace {
         Ok(self.prefix.key(format!("{directory}/{file}"))?)
     }
 
+    /// Whether a key of the tier is one that a blob of this namespace could have. What lies beside blobs under any other name is not ours.
+    pub(crate) fn could_name(&self, name: &Key) -> bool {
+        let is_hex = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let below = self.prefix.strip(name.as_str()).and_then(|below| below.split_once('/'));
+        below.is_some_and(|(directory, file)| {
+            directory.len() == 2 && file.len() == 30 && is_hex(directory) && is_hex(file)
+        })
+    }
+
     /// An identity of a blob for policies, the same in every process.
     pub(crate) fn policy_id(id: &BlobId) -> u64 {
         let index = match id.part {
@@ -102,6 +111,25 @@ mod tests {
             name("RemoteReader(http://example.org/)", "a/c/0", Part::Whole),
             "blobs/a16df47762e6dda8a16cdc57327ace67/a1/96a6208fddf8c7c6721471729efe5d"
         );
+    }
+
+    #[test]
+    fn only_names_of_blobs_could_name_one() {
+        let namespace = Namespace::new("n", 4096).unwrap();
+        let id = BlobId::block(Key::new("a").unwrap(), 1);
+        let blob = namespace.blob_key(&id).unwrap();
+        assert!(namespace.could_name(&blob));
+        let (directory, file) = blob.as_str().rsplit_once('/').unwrap();
+        for other in [
+            format!("{directory}/notes.txt"),
+            format!("{blob}.old"),
+            format!("{directory}/{}", file.to_uppercase().replace(|digit: char| digit.is_ascii_digit(), "A")),
+            format!("{blob}/{file}"),
+            format!("{}/{file}", namespace.prefix),
+            format!("blobs/{file}"),
+        ] {
+            assert!(!namespace.could_name(&Key::new(other).unwrap()));
+        }
     }
 
     #[test]

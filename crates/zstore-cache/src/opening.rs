@@ -176,7 +176,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let mut listing = self.tier.store.list(&self.namespace.prefix);
         let mut metas = Vec::new();
         while let Some(meta) = self.tier.next(&mut listing).await {
-            metas.push(meta?);
+            let meta = meta?;
+            // Whatever else somebody put there is not damaged, but foreign.
+            if self.namespace.could_name(&meta.key) {
+                metas.push(meta);
+            }
         }
         let reads: Vec<_> = metas.into_iter().map(|meta| self.read_blob(meta)).collect();
         let mut reads = stream::iter(reads).buffer_unordered(CONCURRENT_MAX);
