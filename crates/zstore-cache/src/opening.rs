@@ -115,6 +115,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     async fn reopen(&self) -> Result<()> {
         self.mark().await?;
+        // What a killed process did not finish has no name, so no account of it can be kept. What cannot be removed now is
+        // tried again by the next opening, and no reason to pass by what is resident.
+        let _ = self.tier.sweep(&self.namespace.prefix).await;
         let blobs = self.find_blobs().await?;
         let now = self.watch.now();
         let surplus = {

@@ -280,4 +280,9 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Store for CacheSt
         let delete = Arc::clone(&self.0).delete_prefix(prefix.clone());
         carry_through(Operation::DeletePrefix, delete).await.map_err(|error| self.named(error, prefix))
     }
+
+    /// Sweeps the source. The tier is swept when the cache is built.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.0.source.sweep(prefix).await
+    }
 }

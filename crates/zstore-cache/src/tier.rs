@@ -102,6 +102,10 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::DeletePrefix, 0, self.store.delete_prefix(prefix)).await
     }
 
+    pub(crate) async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.guard(Operation::DeletePrefix, self.store.sweep(prefix)).await
+    }
+
     /// Whether there is nothing at all in the tier.
     pub(crate) async fn is_empty(&self) -> Result<bool> {
         let listing = self.guard(Operation::List, 0, self.store.list_dir(&Prefix::root())).await?;

@@ -57,6 +57,10 @@ macro_rules! forward {
             async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
                 (**self).delete_prefix(prefix).await
             }
+
+            async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+                (**self).sweep(prefix).await
+            }
         }
     };
 }

@@ -125,4 +125,8 @@ impl<S: Store> Store for Prefixed<S> {
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
         self.store.delete_prefix(&self.prefix.join_prefix(prefix)).await
     }
+
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.store.sweep(&self.prefix.join_prefix(prefix)).await
+    }
 }

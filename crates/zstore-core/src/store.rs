@@ -169,6 +169,24 @@ pub trait Store: ReadStore {
     /// # Cancel safety
     /// As after an error.
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()>;
+
+    /// Removes what writers that died have left below `prefix` and no key names, such as files that were never finished. Values, and what
+    /// is being written, are not touched.
+    ///
+    /// For those who keep account of the bytes that a store holds. Provided: does nothing, as is right where nothing is ever left.
+    ///
+    /// # Errors
+    /// Whatever the deployment can fail with, as of [`delete_prefix`](Self::delete_prefix). Some of it may be removed then.
+    ///
+    /// # Cancel safety
+    /// As after an error.
+    ///
+    /// # Cost
+    /// A walk through everything below `prefix`, where there is anything to do.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        let _ = prefix;
+        Ok(())
+    }
 }
 
 /// Under which condition a set writes.

@@ -24,10 +24,10 @@ pub struct Leftovers {
     pub bytes: u64,
 }
 
-/// Removes every temporary file below the root that no process is writing.
-pub(crate) fn remove(root: &Arc<Root>, landing: &Landing) -> Result<Leftovers, Fault> {
+/// Removes every temporary file below a prefix that no process is writing.
+pub(crate) fn remove(root: &Arc<Root>, prefix: &Prefix, landing: &Landing) -> Result<Leftovers, Fault> {
     let mut leftovers = Leftovers::default();
-    let mut walk = Walk::below(root, &Prefix::root(), Links::Show)?;
+    let mut walk = Walk::below(root, prefix, Links::Show)?;
     while let Some(step) = walk.next()? {
         if let Step::Child(Child { path, kind: ChildKind::Temporary }) = step
             && let Some(here) = walk.here()

@@ -116,7 +116,8 @@ impl LocalStore {
     /// A walk through all directories.
     pub async fn remove_leftovers(&self) -> Result<Leftovers> {
         let root = Arc::clone(&self.root);
-        self.change(Operation::DeletePrefix, "", move |landing| leftovers::remove(&root, landing)).await
+        self.change(Operation::DeletePrefix, "", move |landing| leftovers::remove(&root, &Prefix::root(), landing))
+            .await
     }
 
     async fn read<T: Send + 'static>(
@@ -237,6 +238,16 @@ impl Store for LocalStore {
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
         let (root, below, durability) = (Arc::clone(&self.root), prefix.clone(), self.durability);
         let work = move |landing: &Landing| delete::delete_below(&root, landing, &below, durability);
+        self.change(Operation::DeletePrefix, prefix.as_str(), work).await
+    }
+
+    /// Removes the temporary files that crashes left below the prefix, as [`remove_leftovers`](LocalStore::remove_leftovers) does everywhere.
+    ///
+    /// # Cancel safety
+    /// As of `set`: nothing is removed after the drop.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        let (root, below) = (Arc::clone(&self.root), prefix.clone());
+        let work = move |landing: &Landing| leftovers::remove(&root, &below, landing).map(drop);
         self.change(Operation::DeletePrefix, prefix.as_str(), work).await
     }
 }

@@ -254,4 +254,11 @@ impl<S: Store> Store for Faulty<S> {
         self.store.delete_prefix(prefix).await?;
         self.end(fault, Operation::DeletePrefix, prefix, ())
     }
+
+    /// Fails as a deletion below the prefix does.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        let fault = self.begin(Operation::DeletePrefix, prefix).await?;
+        self.store.sweep(prefix).await?;
+        self.end(fault, Operation::DeletePrefix, prefix, ())
+    }
 }

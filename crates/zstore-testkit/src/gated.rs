@@ -257,4 +257,9 @@ impl<S: Store> Store for Gated<S> {
         self.pass(Side::After, Operation::DeletePrefix, prefix.as_str()).await;
         deleted
     }
+
+    /// Passes no gate: it touches no value.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.store.sweep(prefix).await
+    }
 }

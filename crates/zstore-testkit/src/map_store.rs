@@ -254,4 +254,8 @@ impl Store for MapStore {
         self.state.lock().values.retain(|key, _| !prefix.holds(key));
         Ok(())
     }
+
+    async fn sweep(&self, _: &Prefix) -> Result<()> {
+        Ok(())
+    }
 }

@@ -322,4 +322,8 @@ impl<S: Store> Store for Metered<S> {
         }
         deleted
     }
+
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.store.sweep(prefix).await
+    }
 }

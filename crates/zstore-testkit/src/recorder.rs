@@ -206,4 +206,9 @@ impl<S: Store> Store for Recorder<S> {
         let _in_flight = self.begin(Operation::DeletePrefix, prefix, &[]);
         self.store.delete_prefix(prefix).await
     }
+
+    /// Not written down: it asks for no value.
+    async fn sweep(&self, prefix: &Prefix) -> Result<()> {
+        self.store.sweep(prefix).await
+    }
 }

@@ -70,6 +70,21 @@ async fn leftovers_are_counted_and_removed_and_values_stay() {
 }
 
 #[tokio::test]
+async fn sweeping_below_a_prefix_removes_leftovers_there_and_nothing_else() {
+    let scratch = Scratch::new();
+    scratch.put("a/value", "value").await.unwrap();
+    for path in ["a/.zstore-1-2-3.tmp", "a/b/.zstore-1-2-4.tmp", "a-b/.zstore-1-2-5.tmp", ".zstore-4-5-6.tmp"] {
+        scratch.plant(path, "12345");
+    }
+    scratch.plant("a/foreign.tmp", "mine");
+    scratch.store.sweep(&Prefix::new("a").unwrap()).await.unwrap();
+    assert_eq!(
+        scratch.paths(),
+        [".zstore-4-5-6.tmp", "a", "a-b", "a-b/.zstore-1-2-5.tmp", "a/b", "a/foreign.tmp", "a/value"]
+    );
+}
+
+#[tokio::test]
 async fn emptying_the_store_removes_leftovers_too() {
     let scratch = Scratch::new();
     scratch.plant("a/b/.zstore-1-2-3.tmp", "12345");

@@ -168,4 +168,8 @@ impl Store for Wrong {
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
         (self.hooks.delete_prefix)(Arc::clone(&self.ground), prefix.clone()).await
     }
+
+    async fn sweep(&self, _: &Prefix) -> Result<()> {
+        Ok(())
+    }
 }
