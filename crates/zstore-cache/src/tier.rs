@@ -103,7 +103,7 @@ impl<T: Store + ?Sized> Tier<T> {
     }
 
     pub(crate) async fn sweep(&self, prefix: &Prefix) -> Result<()> {
-        self.guard(Operation::DeletePrefix, self.store.sweep(prefix)).await
+        self.guard(Operation::DeletePrefix, 0, self.store.sweep(prefix)).await
     }
 
     /// Whether there is nothing at all in the tier.
