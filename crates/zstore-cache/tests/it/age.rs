@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::{CacheStore, Expiry, Freshness};
+use zstore_cache::CacheStore;
 use zstore_core::{ByteRange, Operation, ReadStoreExt, StoreExt, Timestamp};
 use zstore_testkit::ManualClock;
 
@@ -95,23 +95,4 @@ async fn a_clock_set_back_before_a_restart_makes_nothing_young() {
     let builder = CacheStore::builder(source, tier).max_age(Duration::from_secs(10));
     let cache = built(builder.clock(clock)).await;
     assert_eq!(read(&cache, "k").await.unwrap(), "new");
-}
-
-#[tokio::test]
-async fn what_is_of_no_use_leaves_before_the_fresh() {
-    let (source, tier, clock) =
-        (source(), Arc::new(zstore_memory::MemoryStore::new()), Arc::new(ManualClock::default()));
-    let freshness = Freshness::aged(Duration::from_secs(10)).expiry(Expiry::Refetch);
-    let builder = CacheStore::builder(Arc::clone(&source), tier).freshness(freshness).max_size(200);
-    let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
-    cache.put(&key("old"), vec![0; 100]).await.unwrap();
-    clock.advance(Duration::from_secs(5));
-    cache.put(&key("young"), vec![0; 100]).await.unwrap();
-    read(&cache, "old").await;
-    clock.advance(Duration::from_secs(5));
-    cache.put(&key("newest"), vec![0; 100]).await.unwrap();
-    source.clear();
-    read(&cache, "young").await;
-    assert_eq!(source.count(), 0, "the stale one left, though it was used last");
-    assert_eq!((cache.stats().expirations, cache.stats().evictions), (1, 0));
 }

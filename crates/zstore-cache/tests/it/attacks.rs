@@ -12,19 +12,9 @@ use zstore_core::{
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Calls, Faulty, ManualClock, Rates};
 
-use crate::setup::{Source, Tier, built, cache, key, pattern, plant, read, source, tier};
+use crate::setup::{Source, built, cache, crash, key, pattern, plant, read, source, tier};
 
 const BLOCK: u64 = 65_536;
-
-/// What a crash at this instant would leave of the tier.
-async fn crash(tier: &Tier) -> Arc<Faulty<MemoryStore>> {
-    let inner = tier.inner().inner().inner();
-    let copy = MemoryStore::new();
-    for meta in inner.list_all(&Prefix::root()).await.unwrap() {
-        copy.put(&meta.key, inner.get_bytes(&meta.key).await.unwrap().unwrap()).await.unwrap();
-    }
-    Arc::new(Faulty::new(copy))
-}
 
 /// Time stands still but for timers in the tests that use this: it fails at once when nobody can go on.
 async fn soon<V>(what: impl Future<Output = V>) -> V {

@@ -11,25 +11,6 @@ use zstore_testkit::{Faulty, Gated, Recorder};
 use crate::setup::{built, cache, key, plant, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixty_four_misses_of_one_key_make_one_request() {
-    for _ in 0..20 {
-        let (source, _, cache) = cache().await;
-        plant(&source, "k", vec![1; 100_000]).await;
-        let readers = (0..64).map(|_| {
-            let cache = cache.clone();
-            tokio::spawn(async move { read(&cache, "k").await.unwrap().len() })
-        });
-        for reader in join_all(readers).await {
-            assert_eq!(reader.unwrap(), 100_000);
-        }
-        assert_eq!(source.count(), 1);
-        let stats = cache.stats();
-        assert_eq!((stats.misses, stats.source_requests), (1, 1));
-        assert_eq!(stats.hits + stats.coalesced, 63);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn misses_of_one_block_by_different_ranges_make_one_request() {
     let (source, _, cache) = cache().await;
     plant(&source, "k", vec![1; 1_000_000]).await;

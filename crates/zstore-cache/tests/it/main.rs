@@ -11,6 +11,7 @@ mod budget; // C2
 mod cancellation; // every future, dropped after each of its polls
 mod coalescing; // which requests the missing bytes become
 mod compose; // a cache over a cache
+mod defects; // the eighteen of zarr-python's cache store
 mod fail_open; // C3
 mod flights; // C4
 mod freshness; // C9

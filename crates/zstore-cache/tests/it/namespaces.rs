@@ -11,38 +11,6 @@ use zstore_testkit::Faulty;
 use crate::setup::{built, key, plant, read, source, tier};
 
 #[tokio::test]
-async fn two_sources_over_one_tier_never_see_each_others_bytes() {
-    let (one, two, tier) = (source(), source(), tier());
-    plant(&one, "zarr.json", "one").await;
-    plant(&two, "zarr.json", "two").await;
-    let first = built(CacheStore::builder(one, Arc::clone(&tier))).await;
-    let second = built(CacheStore::builder(two, Arc::clone(&tier))).await;
-    for _ in 0..2 {
-        assert_eq!(read(&first, "zarr.json").await.unwrap(), "one");
-        assert_eq!(read(&second, "zarr.json").await.unwrap(), "two");
-        first.flush().await;
-        second.flush().await;
-    }
-    first.clear_cache().await.unwrap();
-    assert_eq!(second.info().cached_keys, 1);
-    assert_eq!(read(&second, "zarr.json").await.unwrap(), "two");
-    assert_eq!(second.stats().source_requests, 1, "clearing one leaves the other alone");
-}
-
-#[tokio::test]
-async fn two_sources_over_one_memory_tier_never_see_each_others_bytes() {
-    let (one, two, tier) = (source(), source(), Arc::new(MemoryStore::new()));
-    plant(&one, "k", "one").await;
-    plant(&two, "k", "two").await;
-    let first = built(CacheStore::builder(one, Arc::clone(&tier))).await;
-    let second = built(CacheStore::builder(two, Arc::clone(&tier))).await;
-    for _ in 0..2 {
-        assert_eq!(read(&first, "k").await.unwrap(), "one");
-        assert_eq!(read(&second, "k").await.unwrap(), "two");
-    }
-}
-
-#[tokio::test]
 async fn a_directory_of_somebody_else_is_refused_and_not_touched() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("thesis.txt"), "years of work").unwrap();
@@ -54,23 +22,6 @@ async fn a_directory_of_somebody_else_is_refused_and_not_touched() {
     assert!(line.contains(&directory.path().canonicalize().unwrap().display().to_string()), "{line}");
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["thesis.txt"]);
-}
-
-#[tokio::test]
-async fn what_others_put_into_our_directory_outlives_us() {
-    let directory = tempfile::tempdir().unwrap();
-    let tier = Arc::new(LocalStore::open(directory.path()).unwrap());
-    let source = source();
-    plant(&source, "k", "value").await;
-    let cache = built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))).await;
-    read(&cache, "k").await;
-    cache.flush().await;
-    std::fs::write(directory.path().join("notes.txt"), "mine").unwrap();
-    cache.clear_cache().await.unwrap();
-    drop(cache);
-    let cache = built(CacheStore::builder(source, tier)).await;
-    cache.clear_cache().await.unwrap();
-    assert_eq!(std::fs::read_to_string(directory.path().join("notes.txt")).unwrap(), "mine");
 }
 
 #[tokio::test]

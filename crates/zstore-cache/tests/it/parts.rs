@@ -6,7 +6,7 @@ use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Operation, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 
-use crate::setup::{Cache, Source, built, cache, key, pattern, plant, read, source, tier};
+use crate::setup::{Cache, Source, built, cache, key, pattern, plant, source, tier};
 
 const BLOCK: u64 = 65_536;
 
@@ -21,21 +21,6 @@ async fn of_size(len: usize) -> (Arc<Source>, Cache) {
 
 async fn part<S: ReadStore>(store: &S, range: ByteRange) -> Vec<u8> {
     store.get_range(&key("k"), range).await.unwrap().unwrap().to_vec()
-}
-
-#[tokio::test]
-async fn a_resident_whole_value_serves_ten_ranges_without_a_request() {
-    let (source, cache) = of_size(500_000).await;
-    read(&cache, "k").await;
-    cache.flush().await;
-    source.clear();
-    for at in 0..10u64 {
-        let range = at * 40_000..at * 40_000 + 90_000;
-        let expected = pattern(500_000).slice(range.start as usize..range.end as usize);
-        assert_eq!(part(&cache, ByteRange::Bounded(range)).await, expected);
-    }
-    assert_eq!(source.count(), 0);
-    assert_eq!(cache.stats().hits, 10);
 }
 
 #[tokio::test]

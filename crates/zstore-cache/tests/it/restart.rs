@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ReadStoreExt, Store, StoreExt};
 use zstore_local::LocalStore;
-use zstore_testkit::ManualClock;
 
 use crate::setup::{Cache, Source, Tier, built, key, plant, read, source, tier};
 
@@ -35,41 +34,6 @@ async fn values_parts_and_absences_are_served_after_a_restart_without_a_request(
         cache.check().unwrap();
         assert_eq!(cache.info().tracked_keys, 3);
     }
-}
-
-#[tokio::test]
-async fn sizes_come_back_and_the_bound_holds_over_many_runs() {
-    let (source, tier) = (source(), tier());
-    for run in 0..4u8 {
-        let cache = opened(&source, &tier, 10_000).await;
-        for at in 0..20u8 {
-            cache.put(&key(&format!("{run}/{at}")), vec![at; 900]).await.unwrap();
-        }
-        let info = cache.info();
-        assert_eq!(info.current_size + info.overhead_size, tier.inner().inner().recount().await.unwrap());
-    }
-    assert!(tier.inner().inner().held_bytes_max() <= 10_000);
-    let cache = opened(&source, &tier, 3_000).await;
-    assert!(tier.inner().inner().held_bytes() <= 3_000, "a smaller bound is kept from the start");
-    assert!(cache.info().cached_keys > 0);
-}
-
-#[tokio::test]
-async fn age_goes_on_while_nobody_runs() {
-    let (source, tier, clock) = (source(), tier(), Arc::new(ManualClock::default()));
-    plant(&source, "k", "old").await;
-    let open = || {
-        let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).max_age(Duration::from_secs(10));
-        built(builder.clock(Arc::clone(&clock) as _))
-    };
-    let cache = open().await;
-    read(&cache, "k").await;
-    cache.flush().await;
-    plant(&source, "k", "new").await;
-    clock.advance(Duration::from_secs(9));
-    assert_eq!(read(&open().await, "k").await.unwrap(), "old");
-    clock.advance(Duration::from_secs(1));
-    assert_eq!(read(&open().await, "k").await.unwrap(), "new");
 }
 
 #[tokio::test]

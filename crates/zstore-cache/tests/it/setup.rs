@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use zstore_cache::{Builder, CacheStore, RangeStrategy};
-use zstore_core::{Fetch, Key, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_core::{Fetch, Key, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, Gated, Metered, Recorder};
 
@@ -37,6 +37,16 @@ pub(crate) async fn built<S: ReadStore + ?Sized, T: Store + ?Sized>(builder: Bui
 
 pub(crate) fn key(name: &str) -> Key {
     Key::new(name).expect("a test names keys that are keys")
+}
+
+/// What a crash at this instant would leave of the tier.
+pub(crate) async fn crash(tier: &Tier) -> Arc<Faulty<MemoryStore>> {
+    let inner = tier.inner().inner().inner();
+    let copy = MemoryStore::new();
+    for meta in inner.list_all(&Prefix::root()).await.unwrap() {
+        copy.put(&meta.key, inner.get_bytes(&meta.key).await.unwrap().unwrap()).await.unwrap();
+    }
+    Arc::new(Faulty::new(copy))
 }
 
 /// Writes to the source behind the cache's back.

@@ -32,43 +32,6 @@ async fn finish(cache: &Cache, (held, fill): (zstore_testkit::Held, tokio::task:
 }
 
 #[tokio::test]
-async fn a_set_during_a_slow_fill_is_not_overwritten_by_it() {
-    let (source, _, cache) = cache().await;
-    let fill = slow_fill(&source, &cache).await;
-    cache.put(&key("a/k"), "new").await.unwrap();
-    assert_eq!(read(&cache, "a/k").await.unwrap(), "new", "while the old fill is under way");
-    finish(&cache, fill).await;
-    assert_eq!(read(&cache, "a/k").await.unwrap(), "new");
-}
-
-#[tokio::test]
-async fn a_set_around_the_cache_is_not_undone_by_a_slow_fill() {
-    let (source, tier) = (crate::setup::source(), crate::setup::tier());
-    let builder = CacheStore::builder(Arc::clone(&source), tier).write_mode(WriteMode::Around);
-    let cache = built(builder).await;
-    let fill = slow_fill(&source, &cache).await;
-    cache.put(&key("a/k"), "new").await.unwrap();
-    finish(&cache, fill).await;
-    assert_eq!(cache.info().cached_keys, 0);
-    assert_eq!(read(&cache, "a/k").await.unwrap(), "new");
-}
-
-#[tokio::test]
-async fn deletes_of_all_kinds_during_a_slow_fill_are_not_undone_by_it() {
-    for way in 0..3 {
-        let (source, _, cache) = cache().await;
-        let fill = slow_fill(&source, &cache).await;
-        match way {
-            0 => cache.delete(&key("a/k")).await.unwrap(),
-            1 => cache.delete_prefix(&Prefix::new("a").unwrap()).await.unwrap(),
-            _ => cache.delete_prefix(&Prefix::root()).await.unwrap(),
-        }
-        finish(&cache, fill).await;
-        assert_eq!(read(&cache, "a/k").await, None, "way {way}");
-    }
-}
-
-#[tokio::test]
 async fn a_fill_in_flight_when_the_cache_is_cleared_or_told_does_not_stay() {
     for way in 0..3 {
         let (source, tier, cache) = cache().await;
@@ -109,40 +72,6 @@ async fn a_fill_that_began_during_a_set_is_not_joined_after_it() {
     assert_eq!(concurrent.await.unwrap().unwrap(), "old");
     cache.flush().await;
     assert_eq!(read(&cache, "k").await.unwrap(), "new");
-}
-
-#[tokio::test]
-async fn parts_fetched_before_a_set_do_not_stay_either() {
-    let (source, _, cache) = cache().await;
-    plant(&source, "k", vec![1; 200_000]).await;
-    let held = source.inner().hold_after(Operation::Get);
-    let reader = cache.clone();
-    let fill = tokio::spawn(async move { reader.get_range(&key("k"), ByteRange::Bounded(70_000..70_010)).await });
-    held.arrived(1).await;
-    cache.put(&key("k"), vec![2; 200_000]).await.unwrap();
-    held.release();
-    fill.await.unwrap().unwrap();
-    cache.flush().await;
-    let range = cache.get_range(&key("k"), ByteRange::Bounded(70_000..70_010)).await.unwrap().unwrap();
-    assert_eq!(range, vec![2; 10]);
-}
-
-#[tokio::test]
-async fn concurrent_sets_of_one_key_end_with_cache_and_source_equal() {
-    for round in 0..20 {
-        let (source, _, cache) = cache().await;
-        let sets = (0..8).map(|writer| {
-            let cache = cache.clone();
-            tokio::spawn(async move { cache.put(&key("k"), format!("{round} {writer}")).await })
-        });
-        for set in join_all(sets).await {
-            set.unwrap().unwrap();
-        }
-        source.clear();
-        let cached = read(&cache, "k").await.unwrap();
-        assert_eq!(source.count(), 0, "the last written is resident");
-        assert_eq!(cached, read(&source, "k").await.unwrap());
-    }
 }
 
 #[tokio::test]
@@ -187,16 +116,6 @@ async fn a_write_dropped_at_any_point_leaves_no_stale_copy() {
         cache.flush().await;
         assert_eq!(read(&cache, "k").await, read(&source, "k").await, "dropped after {polls} polls");
     }
-}
-
-#[tokio::test]
-async fn a_tier_that_fails_the_second_write_keeps_no_old_value() {
-    let (source, tier, cache) = cache().await;
-    cache.put(&key("k"), "old").await.unwrap();
-    tier.inner().fail_always(Operation::Set, ErrorKind::Full);
-    cache.put(&key("k"), "new").await.unwrap();
-    assert_eq!(read(&cache, "k").await.unwrap(), "new");
-    assert_eq!(read(&source, "k").await.unwrap(), "new");
 }
 
 #[tokio::test]

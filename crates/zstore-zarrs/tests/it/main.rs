@@ -4,5 +4,6 @@
 mod arrays;
 mod cached;
 mod counted;
+mod defects;
 mod parts;
 mod suite;
