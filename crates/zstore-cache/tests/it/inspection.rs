@@ -193,55 +193,68 @@ impl<S: tracing::Subscriber> Layer<S> for Spans {
 }
 
 impl Spans {
-    /// Sees the spans of this thread.
-    fn watching() -> (Self, tracing::subscriber::DefaultGuard) {
-        let spans = Self::default();
-        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
-        (spans, guard)
+    /// Sees the spans of all threads: what is seen by one of them alone depends on who came first to a span.
+    fn watching() -> Self {
+        static ALL: std::sync::OnceLock<Spans> = std::sync::OnceLock::new();
+        let watch = || {
+            let spans = Self::default();
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(spans.clone())).unwrap();
+            spans
+        };
+        ALL.get_or_init(watch).clone()
     }
 
-    fn told(&self) -> Vec<String> {
+    /// What the spans of one key say.
+    fn told(&self, key: &str) -> Vec<String> {
         let field = |fields: &Told, name| fields.get(name).cloned().unwrap_or_default();
         let told =
             |(_, fields): &(u64, Told)| ["operation", "key", "outcome"].map(|name| field(fields, name)).join(" ");
-        self.0.lock().iter().map(told).collect()
+        let of_key = |(_, fields): &&(u64, Told)| field(fields, "key") == key;
+        self.0.lock().iter().filter(of_key).map(told).collect()
     }
 }
 
 #[tokio::test]
 async fn a_read_has_a_span_with_its_outcome() {
-    let (spans, _guard) = Spans::watching();
+    let spans = Spans::watching();
     let (source, tier, clock) = (source(), tier(), Arc::new(ManualClock::default()));
     let freshness = Freshness::aged(Duration::from_secs(10)).stale_if_error(Duration::from_secs(10));
     let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).freshness(freshness);
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
-    plant(&source, "k", pattern(1000)).await;
+    plant(&source, "spans/a", pattern(1000)).await;
     let held = source.inner().hold(Operation::Get);
-    let (first, second, ()) = futures::join!(read(&cache, "k"), read(&cache, "k"), async {
+    let (first, second, ()) = futures::join!(read(&cache, "spans/a"), read(&cache, "spans/a"), async {
         held.arrived(1).await;
         held.release();
     });
     assert_eq!(first, second);
     cache.flush().await;
-    cache.get_ranges(&key("k"), &[ByteRange::Bounded(0..10), ByteRange::Suffix(3)]).await.unwrap();
+    cache.get_ranges(&key("spans/a"), &[ByteRange::Bounded(0..10), ByteRange::Suffix(3)]).await.unwrap();
     clock.advance(Duration::from_secs(10));
-    cache.head(&key("k")).await.unwrap();
+    cache.head(&key("spans/a")).await.unwrap();
     tier.inner().fail_always(Calls::All, ErrorKind::TimedOut);
-    read(&cache, "k").await;
-    read(&cache, "k").await;
+    read(&cache, "spans/a").await;
+    read(&cache, "spans/a").await;
     assert_eq!(
-        spans.told(),
-        ["get k miss", "get k coalesced", "get_ranges k hit", "head k revalidated", "get k bypass", "get k bypass"]
+        spans.told("spans/a"),
+        [
+            "get spans/a miss",
+            "get spans/a coalesced",
+            "get_ranges spans/a hit",
+            "head spans/a revalidated",
+            "get spans/a bypass",
+            "get spans/a bypass"
+        ]
     );
 }
 
 #[tokio::test]
 async fn a_hit_in_memory_has_a_span_too() {
-    let (spans, _guard) = Spans::watching();
+    let spans = Spans::watching();
     let cache = built(CacheStore::builder(source(), Arc::new(MemoryStore::new()))).await;
-    cache.put(&key("k"), "value").await.unwrap();
-    cache.get_now(&key("k"), &Default::default()).unwrap();
-    assert_eq!(spans.told(), ["get k hit"]);
+    cache.put(&key("spans/b"), "value").await.unwrap();
+    cache.get_now(&key("spans/b"), &Default::default()).unwrap();
+    assert_eq!(spans.told("spans/b"), ["get spans/b hit"]);
 }
 
 /// A recorder that adds everything up by name and labels.
