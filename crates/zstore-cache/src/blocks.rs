@@ -93,7 +93,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if !wanted.missing.is_empty() && self.settings.freshness.is_renewable(&stalest.content) {
             return Ok(Some(Outcome::Hit));
         }
-        Ok(match self.renewal(stalest, false, now).await? {
+        self.stands(stalest, now).await
+    }
+
+    /// Whether a resident may be served, and as what; `None` if it is no longer what the source has.
+    pub(crate) async fn stands(self: &Arc<Self>, entry: &Arc<Entry>, now: Moment) -> Result<Option<Outcome>> {
+        Ok(match self.renewal(entry, false, now).await? {
             Renewal::Served(outcome) => Some(outcome),
             Renewal::Outdated(..) => None,
         })

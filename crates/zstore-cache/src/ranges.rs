@@ -114,7 +114,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // Nothing but empty ranges: what the value is must be right all the same.
             return Ok(Attempt::Changed);
         }
-        let Some(vouched) = self.vouch(&blocks, now).await? else { return Ok(Attempt::Changed) };
+        let vouched = if blocks.resident.is_empty() && blocks.missing.is_empty() {
+            // Only empty ranges: no block of theirs can tell whether the value is still there.
+            self.stands(known, now).await?
+        } else {
+            self.vouch(&blocks, now).await?
+        };
+        let Some(vouched) = vouched else { return Ok(Attempt::Changed) };
         let Some(mut pieces) = self.read_blocks(&meta, blocks.resident).await else { return Ok(Attempt::Unreadable) };
         let outcome = match self.fetch_blocks(&meta, &blocks.missing, now, &mut pieces).await? {
             Fetching::Done(outcome) => outcome,

@@ -1,12 +1,13 @@
 //! Parts of values: what is resident is not asked for again, and versions are not mixed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use zstore_cache::{CacheStore, RangeStrategy};
+use zstore_cache::{CacheStore, Freshness, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Operation, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
+use zstore_testkit::ManualClock;
 
-use crate::setup::{Cache, Source, built, cache, key, pattern, plant, source, tier};
+use crate::setup::{BLOCKS, Cache, Source, built, cache, key, pattern, plant, source, tier};
 
 const BLOCK: u64 = 65_536;
 
@@ -21,6 +22,31 @@ async fn of_size(len: usize) -> (Arc<Source>, Cache) {
 
 async fn part<S: ReadStore>(store: &S, range: ByteRange) -> Vec<u8> {
     store.get_range(&key("k"), range).await.unwrap().unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn an_empty_part_of_a_value_that_is_gone_is_not_there() {
+    let (source, clock) = (source(), Arc::new(ManualClock::default()));
+    for freshness in [Freshness::revalidate(), Freshness::aged(Duration::from_secs(30))] {
+        let builder = CacheStore::builder(Arc::clone(&source), tier()).range_strategy(BLOCKS).freshness(freshness);
+        let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
+        plant(&source, "k", pattern(20_000)).await;
+        part(&cache, ByteRange::From(16_713)).await;
+        cache.flush().await;
+        source.inner().inner().delete(&key("k")).await.unwrap();
+        clock.advance(Duration::from_secs(31));
+        assert_eq!(cache.get_range(&key("k"), ByteRange::Bounded(0..0)).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_part_of_a_value_that_is_known_and_fresh_makes_no_request() {
+    let (source, cache) = of_size(3 * BLOCK as usize).await;
+    part(&cache, ByteRange::From(2 * BLOCK)).await;
+    cache.flush().await;
+    source.clear();
+    assert_eq!(part(&cache, ByteRange::Bounded(7..7)).await, []);
+    assert_eq!(source.count(), 0);
 }
 
 #[tokio::test]
