@@ -11,24 +11,29 @@ use zstore_core::{Key, Meta, Timestamp, Version};
 
 use crate::blob::{CHECKED_BYTES, Content, Header, checked};
 use crate::edge::edge;
+use crate::sequence::sequence;
 
 #[path = "../../crates/zstore-cache/src/blob.rs"]
 #[expect(dead_code, reason = "not all of it is asked here")]
 mod blob;
 mod edge;
+mod sequence;
 
 const CHECKED: u64 = CHECKED_BYTES as u64;
 /// Some checksums, and not so many bytes that a run takes long.
 const PAYLOAD_MAX: u64 = 3 * CHECKED;
-/// The length of the header lies here, in four bytes.
-const LEN_AT: usize = 8;
+/// Places that are forged at a time.
+const FORGED_MAX: usize = 24;
+/// Behind the magic and the length of the header.
+const FORGED_FROM: usize = 12;
+const CHECKSUM_BYTES: usize = 4;
 
 #[derive(Debug)]
 enum Blob {
     /// Any bytes at all.
     Any(Vec<u8>),
-    /// Any bytes, with the magic, the length and the checksum that a header has.
-    Sealed(Vec<u8>),
+    /// A header with other bytes in some places, whose checksum is right.
+    Forged(Written, Vec<(usize, u8)>),
     Written(Written),
 }
 
@@ -38,18 +43,29 @@ struct Written {
     namespace: String,
     fetched: Timestamp,
     stamp: u64,
-    /// Byte of the blob, counted from its start or, at random, from its payload; and the bits to flip.
+    /// A number that tells which byte, of the header or of the whole blob, and the bits to flip.
     flip: (u64, u8),
     cut: u64,
     /// Bytes of the payload that are read.
     wanted: std::ops::Range<u64>,
 }
 
+impl Written {
+    fn header(&self, payload: &[u8]) -> Header {
+        Header::new(self.content.clone(), &self.namespace, self.fetched, self.stamp, payload)
+    }
+}
+
 impl Arbitrary<'_> for Blob {
     fn arbitrary(bytes: &mut Unstructured<'_>) -> Result<Self> {
         Ok(match bytes.int_in_range(0..=3)? {
             0 => Self::Any(bytes.bytes(bytes.len())?.to_vec()),
-            1 => Self::Sealed(bytes.bytes(bytes.len())?.to_vec()),
+            1 => {
+                let written = written(bytes)?;
+                let forge =
+                    |bytes: &mut Unstructured<'_>| Ok((bytes.int_in_range(0..=u8::MAX)?.into(), bytes.arbitrary()?));
+                Self::Forged(written, sequence(bytes, FORGED_MAX, forge)?)
+            }
             _ => Self::Written(written(bytes)?),
         })
     }
@@ -90,12 +106,15 @@ fn is_read(blob: &[u8]) {
     }
 }
 
-/// The bytes as a header that says of itself what is right.
-fn sealed(bytes: &[u8]) -> Vec<u8> {
-    let mut blob = b"zstoreb\x01".to_vec();
-    let len = LEN_AT + 4 + bytes.len() + 4;
-    blob.extend(u32::try_from(len).expect("a fuzzer has no 4 GiB").to_le_bytes());
-    blob.extend(bytes);
+/// The header of `written` with those bytes in those places after its length, and the checksum of that.
+fn forged(written: &Written, places: &[(usize, u8)]) -> Vec<u8> {
+    let header = written.header(&payload_of(&written.content)).encode();
+    let (body, _) = header.split_at(header.len() - CHECKSUM_BYTES);
+    let mut blob = body.to_vec();
+    let span = blob.len() - FORGED_FROM;
+    for (place, byte) in places {
+        blob[FORGED_FROM + place % span] = *byte;
+    }
     let checksum = crc32fast::hash(&blob);
     blob.extend(checksum.to_le_bytes());
     blob
@@ -109,7 +128,7 @@ fn payload_of(content: &Content) -> Bytes {
 
 fn reads_back(written: &Written) {
     let payload = payload_of(&written.content);
-    let header = Header::new(written.content.clone(), &written.namespace, written.fetched, written.stamp, &payload);
+    let header = written.header(&payload);
     let blob = [&header.encode()[..], &payload[..]].concat();
     assert_eq!(header.len + payload.len(), blob.len());
     assert_eq!(Header::decode(&blob), Ok(header.clone()));
@@ -146,7 +165,7 @@ fn reads_back(written: &Written) {
 fuzz_target!(|blob: Blob| {
     match blob {
         Blob::Any(bytes) => is_read(&bytes),
-        Blob::Sealed(bytes) => is_read(&sealed(&bytes)),
+        Blob::Forged(written, places) => is_read(&forged(&written, &places)),
         Blob::Written(written) => reads_back(&written),
     }
 });

@@ -197,11 +197,12 @@ impl Header {
         let version = Version { e_tag: names.next()??.map(Arc::from), id: names.next()??.map(Arc::from) };
         let modified = (modified != u64::MAX).then_some(Timestamp::from_millis(modified));
         let end = start.checked_add(payload).filter(|end| *end <= size)?;
+        let tells_of_a_value = size > 0 || modified.is_some() || version != Version::default();
         let meta = Meta { key, size, modified, version };
         let content = match kind {
             0 if start == 0 && end == size => Content::Whole(meta),
             1 => Content::Block(meta, start..end),
-            2 if size == 0 => Content::Absent(meta.key),
+            2 if !tells_of_a_value => Content::Absent(meta.key),
             _ => return None,
         };
         let checksums: Vec<u32> =
@@ -311,6 +312,21 @@ mod tests {
         let (header, blob) = blob(Content::Whole(meta(3)), b"abc");
         assert_eq!(Header::decode(&blob[..header.len - 1]), Err(Damage::Short(header.len)));
         assert_eq!(Header::decode(&blob[..3]), Err(Damage::Short(FIXED_BYTES)));
+    }
+
+    #[test]
+    fn an_absence_that_was_modified_or_has_a_version_is_none() {
+        let (_, blob) = blob(Content::Absent(meta(0).key), &[]);
+        let forged = |at: usize, field: &[u8]| {
+            let mut body = blob[..blob.len() - 4].to_vec();
+            body[at..at + field.len()].copy_from_slice(field);
+            let checksum = crc32fast::hash(&body).to_le_bytes();
+            Header::decode(&[&body[..], &checksum[..]].concat())
+        };
+        assert!(forged(56, &u64::MAX.to_le_bytes()).is_ok(), "never modified, as it was");
+        assert_eq!(forged(56, &7_u64.to_le_bytes()), Err(Damage::Header), "modified");
+        assert_eq!(forged(72, &0_u32.to_le_bytes()), Err(Damage::Header), "an empty entity tag");
+        assert_eq!(forged(76, &0_u32.to_le_bytes()), Err(Damage::Header), "an empty version id");
     }
 
     #[test]
