@@ -114,11 +114,15 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     async fn reopen(&self) -> Result<()> {
-        self.mark().await?;
-        // What a killed process did not finish has no name, so no account of it can be kept. What cannot be removed now is
-        // tried again by the next opening, and no reason to pass by what is resident.
-        let _ = self.tier.sweep(&self.namespace.prefix).await;
+        let format = self.mark().await?;
         let blobs = self.find_blobs().await?;
+        // The rest only now: a tier that gives no answer to it is left alone for a while, and what it holds would not be known.
+        // What fails is tried again by the next opening, and no reason to pass by what is resident.
+        if format == Format::Torn {
+            let _ = self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await;
+        }
+        // What a killed process did not finish has no name, so no account of it can be kept.
+        let _ = self.tier.sweep(&self.namespace.prefix).await;
         let now = self.watch.now();
         let surplus = {
             let mut catalog = self.catalog.lock();
@@ -142,11 +146,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Makes sure that the tier is ours: marked, or empty and marked now. Of two marks one may be damaged.
-    async fn mark(&self) -> Result<()> {
+    async fn mark(&self) -> Result<Format> {
         let (tag, format) = (Key::new(TAG.0)?, Key::new(FORMAT.0)?);
         let found = self.tier.get(&format, &GetOptions::default()).await?.into_object().map(|object| object.bytes);
         if found.as_deref() == Some(FORMAT.1.as_bytes()) {
-            return Ok(());
+            return Ok(Format::Sound);
         }
         if found.is_some_and(|found| is_other_format(&found)) {
             return Err(self.refusal(
@@ -161,13 +165,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             ));
         }
         if ours {
-            // One sound mark is enough to use the tier by; that the other cannot be mended now is no reason to pass by what it holds.
-            let _ = self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await;
-            return Ok(());
+            return Ok(Format::Torn);
         }
         // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
         self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;
-        self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await
+        self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await?;
+        Ok(Format::Sound)
     }
 
     fn refusal(&self, detail: &str) -> Error {
@@ -257,6 +260,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             (_, None) => true,
         }
     }
+}
+
+/// The format file of a tier of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Sound,
+    /// It is missing or damaged, and the tag tells that the tier is ours.
+    Torn,
 }
 
 /// Whether a format file is sound and tells of another format than ours.

@@ -230,6 +230,17 @@ async fn a_mark_that_is_damaged_and_cannot_be_mended_does_not_hide_what_is_resid
 }
 
 #[tokio::test]
+async fn a_mark_that_is_not_mended_in_time_does_not_hide_what_is_resident() {
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)));
+    open().await.put(&key("k"), "old").await.unwrap();
+    tier.put(&key("zstore-format"), "torn").await.unwrap();
+    tier.fail_nth(Operation::Set, 1, ErrorKind::TimedOut);
+    open().await.put(&key("k"), "new").await.unwrap();
+    assert_eq!(read(&open().await, "k").await.unwrap(), "new", "after another restart");
+}
+
+#[tokio::test]
 async fn what_is_written_over_an_unopened_tier_is_not_found_again_by_the_next_process() {
     let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
     let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)));
