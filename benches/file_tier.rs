@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut group = criterion.benchmark_group(format!("file hit of {shown}"));
 
         let before = cache.stats();
-        assert_eq!(cache.info().cached_keys, RESIDENTS as u64, "all are resident");
+        assert_eq!(cache.info().resident_blobs, RESIDENTS as u64, "all are resident");
         of_store(&mut group, "zstore get", &runtime, &Arc::new(cache.clone()), &asked);
         assert_eq!(cache.stats().misses, before.misses, "only hits were measured");
         of_store(&mut group, "plain LocalStore get", &runtime, &source, &asked);

@@ -13,8 +13,8 @@ use zstore_core::{ByteRange, Key, Prefix, Result, Version};
 use crate::{
     fetched::Fetched,
     landing::Landed,
-    sparing::Sparing,
     sync::{AtomicBool, Mutex, Ordering},
+    warm::Sparing,
     watch::Moment,
 };
 

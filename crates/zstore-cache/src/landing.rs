@@ -11,11 +11,11 @@ use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 use crate::{
     blob::{Content, Header},
     catalog::{Entry, Place},
-    counters::Count,
     fetched::Fetched,
     flights::{Departure, Flights, Token},
     freshness::Expiry,
     inner::Inner,
+    inspection::counters::Count,
     name::{BlobId, Part},
     room::Claimed,
     watch::{Mark, Moment},

@@ -72,51 +72,39 @@
 //!   is reopened before it heals, that copy is found again, and is as old as it is.
 //!
 //! # A tour
-//! Reading goes through `read` (whole values) and `ranges` (parts), which meet in `blocks`; `strategy` and `runs` say what is fetched together;
-//! `flights` makes one request of many; `landing` brings what came
-//! into the tier, in the room that `room` claims from the ledger in `catalog`. `freshness` says how old what is kept may be, by the time that `watch`
-//! tells, and `renewal` what happens after that. Writing is in `write`. `gates` puts what happens to one key in order.
-//! `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what goes wrong there.
-//! `warm` fetches ahead of use: `provision` comes by one value, in room that `sparing` makes, and `warmed` is the report.
-//! `below` is what a cache over a cache asks of it.
+//! - **Asked.** `store` is the face, `builder` sets it up, and `inner` is what all copies of a cache share.
+//! - **Reading.** `read` for whole values and `ranges` for parts, in `blocks` of `pieces`; `strategy` and `runs` say what is fetched together.
+//!   `flights` makes one request of many, whose answer is a `fetched`.
+//! - **Keeping.** `landing` brings what came into the tier, in the room that `room` claims from the ledger in `catalog`; `landings` are those
+//!   under way, and `gates` puts what happens to one key in order. `write` is for what changes the source.
+//! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what happens after that.
+//! - **The tier.** `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what
+//!   goes wrong there.
+//! - **More.** `inspection` for who looks on, `warm` for who fetches ahead of use, `below` for a cache over a cache.
 #![forbid(unsafe_code)]
 
-mod arrays;
 mod below;
 mod blob;
-mod blocks;
 mod builder;
 mod catalog;
-mod counters;
-mod explain;
-mod exporter;
 mod fetched;
 mod flights;
 mod freshness;
 mod gates;
-mod histogram;
-mod info;
 mod inner;
+mod inspection;
 mod landing;
 mod landings;
 mod name;
 mod opening;
-mod outcome;
-mod pieces;
-mod provision;
 mod ranges;
 mod read;
 mod renewal;
 mod room;
-mod runs;
-mod sparing;
-mod stats;
 mod store;
-mod strategy;
 mod sync;
 mod tier;
 mod warm;
-mod warmed;
 mod watch;
 mod write;
 
@@ -125,16 +113,11 @@ mod write;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-pub use arrays::ArrayStats;
 pub use builder::{Builder, WriteMode};
-pub use explain::{Explanation, Outlook, Resident, Why};
 pub use freshness::{Expiry, Freshness};
-pub use histogram::Histogram;
-pub use info::CacheInfo;
-pub use stats::Stats;
+pub use inspection::{ArrayStats, CacheInfo, Explanation, Histogram, MissReason, Outlook, Resident, Stats};
+pub use ranges::RangeStrategy;
 pub use store::CacheStore;
-pub use strategy::RangeStrategy;
-pub use warm::Warm;
-pub use warmed::{Group, Progress, Warmed};
+pub use warm::{Warm, WarmGroup, WarmProgress, Warmed};
 /// Who leaves for space.
 pub use zstore_policy as policy;

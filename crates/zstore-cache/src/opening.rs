@@ -13,9 +13,9 @@ use zstore_policy::Reason;
 use crate::{
     blob::{Content, Damage, Header, PROBE_BYTES},
     catalog::{Entry, Place},
-    counters::Count,
     flights::Scope,
     inner::Inner,
+    inspection::counters::Count,
     name::{BlobId, Part},
     tier::CONCURRENT_MAX,
     watch::{Mark, Moment},

@@ -1,5 +1,12 @@
 //! Reading parts of values: in aligned blocks, of one version.
 
+pub(crate) mod blocks;
+pub(crate) mod pieces;
+pub(crate) mod runs;
+pub(crate) mod strategy;
+
+pub use strategy::RangeStrategy;
+
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
@@ -9,14 +16,14 @@ use zstore_core::{
 };
 
 use crate::{
-    blocks::{Fetching, indices},
     catalog::Entry,
     fetched::Fetched,
     flights::{Ask, Boarding},
     inner::Inner,
+    inspection::outcome::Outcome,
     name::BlobId,
-    outcome::Outcome,
-    pieces::Pieces,
+    ranges::blocks::{Fetching, indices},
+    ranges::pieces::Pieces,
     read::{ATTEMPTS_MAX, Boarded, Found, Request, answers},
     renewal::Renewal,
     tier::CONCURRENT_MAX,

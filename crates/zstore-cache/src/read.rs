@@ -12,15 +12,15 @@ use zstore_policy::Reason;
 
 use crate::{
     blob::{Header, checked},
-    blocks::Reunion,
     catalog::{Entry, Place},
-    counters::Count,
     fetched::Fetched,
     flights::{Answer, Ask, BoardingOne, Departure, Ticket},
     inner::Inner,
+    inspection::counters::Count,
+    inspection::outcome::{Outcome, read_span},
     landing::Aloft,
     name::BlobId,
-    outcome::{Outcome, read_span},
+    ranges::blocks::Reunion,
     renewal::Renewal,
     watch::Moment,
 };

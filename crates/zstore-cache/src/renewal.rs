@@ -14,7 +14,7 @@ use crate::{
     flights::Ask,
     freshness::Standing,
     inner::Inner,
-    outcome::Outcome,
+    inspection::outcome::Outcome,
     read::{Boarded, Request},
     watch::Moment,
 };

@@ -14,8 +14,8 @@ use zstore_policy::{Grant, Refused};
 
 use crate::{
     catalog::{Claim, Gone},
-    counters::Count,
     inner::Inner,
+    inspection::counters::Count,
     landing::Landed,
     name::BlobId,
     tier::CONCURRENT_MAX,

@@ -11,7 +11,8 @@ use zstore_core::{
 use zstore_policy::Reason;
 
 use crate::{
-    ArrayStats, Builder, CacheInfo, Explanation, Stats, inner::Inner, outcome::read_span, write::carry_through,
+    ArrayStats, Builder, CacheInfo, Explanation, Stats, inner::Inner, inspection::outcome::read_span,
+    write::carry_through,
 };
 
 /// A store made of a source, which holds the truth, and a tier, which holds copies.
@@ -56,7 +57,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         let under_way = (inner.flights.under_way() + inner.gates.under_way()) as u64;
         let catalog = inner.catalog.lock();
         CacheInfo {
-            cache_store_type: inner.tier.store.to_string(),
+            tier: inner.tier.store.to_string(),
             namespace: inner.namespace.name.clone(),
             freshness: inner.settings.freshness.clone(),
             max_size: inner.settings.size_max,
@@ -64,7 +65,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
             overhead_size,
             write_mode: inner.settings.write_mode,
             tracked_keys: catalog.keys(),
-            cached_keys: catalog.ledger().len() as u64,
+            resident_blobs: catalog.ledger().len() as u64,
             under_way,
         }
     }

@@ -17,7 +17,7 @@ use zstore_core::{
     Result, SetMode, Store,
 };
 
-use crate::counters::{Count, Tallies};
+use crate::inspection::counters::{Count, Tallies};
 
 /// How long a tier that gave no answer is left alone. A hung file server stays hung for minutes; one trial every half minute costs
 /// one caller in thousands its time-out.

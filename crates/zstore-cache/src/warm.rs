@@ -1,14 +1,21 @@
 //! Warming: values are fetched into the tier before they are asked for.
 
+mod provision;
+mod report;
+mod sparing;
+
+pub use report::{WarmGroup, WarmProgress, Warmed};
+pub(crate) use sparing::Sparing;
+
 use std::{collections::HashSet, fmt, sync::Arc};
 
 use futures::{StreamExt, stream};
 use zstore_core::{Error, ErrorKind, Key, Meta, Operation, Prefix, ReadStore, ReadStoreExt, Result, Store};
 
 use crate::{
-    CacheStore, Progress, Warmed,
+    CacheStore,
     inner::Inner,
-    provision::{Provision, Wanted},
+    warm::provision::{Provision, Wanted},
 };
 
 /// Keeps a server busy without looking like an attack; a source that answers at once gains nothing by more.
@@ -61,7 +68,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
     }
 }
 
-type OnProgress<'p> = Box<dyn FnMut(&Progress<'_>) + Send + 'p>;
+type OnProgress<'p> = Box<dyn FnMut(&WarmProgress<'_>) + Send + 'p>;
 
 enum Targets {
     Below(Prefix),
@@ -104,7 +111,7 @@ impl<'p, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Warm<'p, 
     }
 
     /// Is told of each value that is done with.
-    pub fn on_progress<'q>(self, on_progress: impl FnMut(&Progress<'_>) + Send + 'q) -> Warm<'q, S, T> {
+    pub fn on_progress<'q>(self, on_progress: impl FnMut(&WarmProgress<'_>) + Send + 'q) -> Warm<'q, S, T> {
         let Self { inner, targets, concurrency, in_flight_bytes_max, .. } = self;
         Warm { inner, targets, concurrency, in_flight_bytes_max, on_progress: Some(Box::new(on_progress)) }
     }
@@ -148,7 +155,7 @@ impl<'p, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Warm<'p, 
             bytes_done = u64::saturating_add(bytes_done, bytes);
             warmed.add(&wanted.key, warmth);
             if let Some(tell) = &mut on_progress {
-                tell(&Progress { key: &wanted.key, values_done, values_total, bytes_done, bytes_total });
+                tell(&WarmProgress { key: &wanted.key, values_done, values_total, bytes_done, bytes_total });
             }
         }
         Ok(warmed)

@@ -21,7 +21,7 @@ mod landing {
 }
 
 /// Whom a landing spares; nobody has to leave here.
-mod sparing {
+mod warm {
     #[derive(Debug)]
     pub(crate) enum Sparing {}
 }

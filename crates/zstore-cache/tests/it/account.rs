@@ -149,7 +149,7 @@ pub(crate) async fn run(size: u64, gap: u64, whole_max: u64, ops: Vec<Op>) {
             model.blocks.clear();
         }
         let kept = if model.is_whole { 1 } else { model.blocks.len() as u64 };
-        assert_eq!(cache.info().cached_keys, kept, "{op:?} leaves {:?}", model.blocks);
+        assert_eq!(cache.info().resident_blobs, kept, "{op:?} leaves {:?}", model.blocks);
     }
 }
 

@@ -28,7 +28,7 @@ async fn a_resident_is_served_until_its_age_and_not_at_it() {
     assert_eq!(read(&cache, "k").await.unwrap(), "new");
     cache.flush().await;
     cache.check().unwrap();
-    assert_eq!(cache.info().cached_keys, 1);
+    assert_eq!(cache.info().resident_blobs, 1);
 }
 
 #[tokio::test]

@@ -52,5 +52,5 @@ async fn the_information_tells_what_was_set() {
     let builder = CacheStore::builder(source(), Arc::clone(&tier)).namespace("mine").max_size(None);
     let info = builder.build().await.unwrap().info();
     assert_eq!((info.namespace.as_str(), info.max_size, info.freshness.max_age), ("mine", None, None));
-    assert_eq!(info.cache_store_type, tier.to_string());
+    assert_eq!(info.tier, tier.to_string());
 }

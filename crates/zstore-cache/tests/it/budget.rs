@@ -57,6 +57,6 @@ async fn clearing_leaves_nothing_and_counts_nothing() {
     assert_eq!(cache.info().tracked_keys, 3);
     cache.clear_cache().await.unwrap();
     let info = cache.info();
-    assert_eq!((info.current_size, info.tracked_keys, info.cached_keys), (0, 0, 0));
+    assert_eq!((info.current_size, info.tracked_keys, info.resident_blobs), (0, 0, 0));
     assert!(tier.is_empty_below(&Prefix::new("blobs").unwrap()).await.unwrap());
 }

@@ -65,7 +65,7 @@ async fn what_leaves_memory_for_space_is_read_from_disk_without_a_request() {
         read(&world.cache, &format!("k{at}")).await;
     }
     world.settled().await;
-    assert_eq!((world.cache.info().cached_keys, world.cache.source().info().cached_keys), (2, 5));
+    assert_eq!((world.cache.info().resident_blobs, world.cache.source().info().resident_blobs), (2, 5));
     for at in 0..5 {
         assert_eq!(read(&world.cache, &format!("k{at}")).await.unwrap(), vec![at; 100]);
     }
@@ -215,7 +215,11 @@ async fn clearing_and_invalidating_reach_all_tiers() {
             1 => world.cache.invalidate(&key("a/k")).await.unwrap(),
             _ => world.cache.invalidate_prefix(&Prefix::new("a").unwrap()).await.unwrap(),
         }
-        assert_eq!((world.cache.info().cached_keys, world.cache.source().info().cached_keys), (0, 0), "way {way}");
+        assert_eq!(
+            (world.cache.info().resident_blobs, world.cache.source().info().resident_blobs),
+            (0, 0),
+            "way {way}"
+        );
         assert_eq!(read(&world.cache, "a/k").await.unwrap(), "new", "way {way}");
     }
 }
@@ -231,7 +235,7 @@ async fn flushing_waits_for_all_tiers() {
     assert!((&mut flushing).now_or_never().is_none(), "the disk has not got it yet");
     held.release();
     flushing.await;
-    assert_eq!(world.cache.source().info().cached_keys, 1);
+    assert_eq!(world.cache.source().info().resident_blobs, 1);
 }
 
 #[tokio::test]
@@ -334,7 +338,7 @@ async fn three_layers_keep_the_bound_of_the_lowest() {
     assert_eq!(read(&top, "k").await.unwrap(), "new");
     top.flush().await;
     top.clear_cache().await.unwrap();
-    assert_eq!(world.cache.source().info().cached_keys, 0);
+    assert_eq!(world.cache.source().info().resident_blobs, 0);
 }
 
 #[tokio::test]
@@ -358,7 +362,7 @@ async fn warming_fills_both_tiers() {
     let prefix = Prefix::new("a").unwrap();
     assert_eq!(world.cache.warm_prefix(&prefix).run().await.unwrap().fetched.values, 5);
     world.settled().await;
-    assert_eq!((world.cache.info().cached_keys, world.cache.source().info().cached_keys), (5, 5));
+    assert_eq!((world.cache.info().resident_blobs, world.cache.source().info().resident_blobs), (5, 5));
     assert_eq!(world.cache.warm_prefix(&prefix).run().await.unwrap().resident.values, 5);
     assert_eq!(world.source.count(), 1, "the listing");
 }

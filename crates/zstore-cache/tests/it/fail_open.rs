@@ -176,7 +176,7 @@ async fn a_hung_tier_costs_a_write_one_time_out_however_much_is_resident_of_its_
     let cache = built(builder.tier_timeout(Duration::from_secs(2)).clock(clock)).await;
     cache.get_range(&key("k"), ByteRange::Bounded(0..99 * 4096)).await.unwrap();
     cache.flush().await;
-    assert_eq!(cache.info().cached_keys, 99);
+    assert_eq!(cache.info().resident_blobs, 99);
     tier.hang(Operation::Delete);
     let begun = tokio::time::Instant::now();
     cache.put(&key("k"), "new").await.unwrap();
@@ -267,6 +267,6 @@ async fn a_write_that_opens_the_tier_does_not_wait_for_itself() {
     let (name, day) = (key("k"), Duration::from_secs(86_400));
     tokio::time::timeout(day, cache.put(&name, "newest")).await.expect("it ends").unwrap();
     assert_eq!(read(&cache, "k").await.unwrap(), "newest");
-    assert_eq!(cache.info().cached_keys, 1);
+    assert_eq!(cache.info().resident_blobs, 1);
     cache.check().unwrap();
 }

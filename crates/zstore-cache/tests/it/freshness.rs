@@ -138,12 +138,12 @@ async fn a_changed_version_replaces_every_piece() {
         world.part("k", start * 1024..start * 1024 + 1).await;
     }
     world.settled().await;
-    assert_eq!(world.cache.info().cached_keys, 3);
+    assert_eq!(world.cache.info().resident_blobs, 3);
     world.plant("k", vec![2; 40 * KIB]).await;
     world.clock.advance(AGE);
     assert_eq!(world.part("k", 0..3).await, vec![2; 3]);
     world.settled().await;
-    assert_eq!(world.cache.info().cached_keys, 1, "of the old version nothing is left");
+    assert_eq!(world.cache.info().resident_blobs, 1, "of the old version nothing is left");
     assert_eq!(world.part("k", 8192..8195).await, vec![2; 3]);
 }
 
@@ -167,7 +167,7 @@ async fn a_head_that_finds_another_version_drops_every_piece() {
     assert_eq!(world.cache.head(&key("k")).await.unwrap().unwrap().size, 4096);
     assert_eq!(world.cost(), (1, 0));
     world.cache.flush().await;
-    assert_eq!(world.cache.info().cached_keys, 0);
+    assert_eq!(world.cache.info().resident_blobs, 0);
 }
 
 #[tokio::test]
@@ -382,7 +382,7 @@ async fn a_clock_set_back_makes_nothing_young() {
     world.warmed("k").await;
     world.plant("k", "new").await;
     world.clock.advance(Duration::from_secs(3600));
-    assert_eq!(world.cache.info().cached_keys, 1);
+    assert_eq!(world.cache.info().resident_blobs, 1);
     assert_eq!(world.cache.get_now(&key("k"), &Default::default()), None);
     // The cache has seen the later time, if only in passing; now it is a second after the fetch again.
     world.cache.head(&key("other")).await.unwrap();

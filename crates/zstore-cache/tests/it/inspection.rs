@@ -14,7 +14,7 @@ use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt},
 };
-use zstore_cache::{CacheStore, Freshness, Outlook, Why};
+use zstore_cache::{CacheStore, Freshness, MissReason, Outlook};
 use zstore_core::{ByteRange, ErrorKind, Operation, ReadStore, ReadStoreExt, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Calls, ManualClock};
@@ -100,12 +100,12 @@ async fn an_explanation_tells_what_the_next_read_does() {
     let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
     plant(&source, "k", pattern(10_000)).await;
     let outlook = |name: &str| cache.explain(&key(name)).outlook;
-    assert_eq!(outlook("k"), Outlook::Miss(Why::NotResident));
+    assert_eq!(outlook("k"), Outlook::Miss(MissReason::NotResident));
 
     cache.get_range(&key("k"), ByteRange::Bounded(5000..5001)).await.unwrap();
     cache.flush().await;
     let explained = cache.explain(&key("k"));
-    assert_eq!((explained.outlook, explained.meta.unwrap().size), (Outlook::Miss(Why::PartsOnly), 10_000));
+    assert_eq!((explained.outlook, explained.meta.unwrap().size), (Outlook::Miss(MissReason::PartsOnly), 10_000));
     assert_eq!(explained.residents.iter().map(|part| part.extent.clone()).collect::<Vec<_>>(), [Some(4096..8192)]);
 
     let held = source.inner().hold(Operation::Get);
@@ -132,11 +132,11 @@ async fn an_explanation_tells_what_the_next_read_does() {
     assert_eq!(outlook("absent"), Outlook::Hit);
     clock.advance(Duration::from_secs(6));
     assert_eq!(outlook("k"), Outlook::Revalidate);
-    assert_eq!(outlook("absent"), Outlook::Miss(Why::PastAge));
+    assert_eq!(outlook("absent"), Outlook::Miss(MissReason::PastAge));
 
     tier.inner().fail_always(Calls::All, ErrorKind::TimedOut);
     read(&cache, "k").await;
-    assert_eq!(outlook("k"), Outlook::Miss(Why::TierDown));
+    assert_eq!(outlook("k"), Outlook::Miss(MissReason::TierDown));
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn explaining_changes_nothing() {
     cache.put(&key("third"), vec![0; 100]).await.unwrap();
     assert_eq!(
         cache.explain(&key("first")).outlook,
-        Outlook::Miss(Why::NotResident),
+        Outlook::Miss(MissReason::NotResident),
         "it was still the first to leave"
     );
 }

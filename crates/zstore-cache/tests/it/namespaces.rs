@@ -45,7 +45,7 @@ async fn a_directory_marked_half_way_is_ours() {
     let cache = built(CacheStore::builder(source, tier)).await;
     read(&cache, "k").await;
     cache.flush().await;
-    assert_eq!(cache.info().cached_keys, 1);
+    assert_eq!(cache.info().resident_blobs, 1);
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn a_block_does_not_keep_its_neighbours_in_memory() {
     let cache = built(CacheStore::builder(source, Arc::clone(&tier))).await;
     part(&cache, ByteRange::Bounded(0..3 * BLOCK)).await;
     cache.flush().await;
-    assert_eq!(cache.info().cached_keys, 3);
+    assert_eq!(cache.info().resident_blobs, 3);
     assert_eq!(tier.held_bytes(), 3 * BLOCK);
 }
 

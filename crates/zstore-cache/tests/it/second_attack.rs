@@ -160,7 +160,7 @@ async fn a_warming_does_not_report_as_renewed_what_was_cleared_meanwhile() {
     held.release();
     let warmed = warming.await.unwrap().unwrap();
     world.cache.flush().await;
-    let resident = world.cache.info().cached_keys;
+    let resident = world.cache.info().resident_blobs;
     assert_eq!(warmed.is_complete(), resident == 1, "{resident} resident: {warmed:?}");
 }
 

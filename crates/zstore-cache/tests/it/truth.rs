@@ -335,7 +335,7 @@ async fn reads_while_the_cache_is_being_cleared_still_share_requests() {
     held.release();
     clear.await.unwrap().unwrap();
     cache.flush().await;
-    assert_eq!(cache.info().cached_keys, 1, "what was fetched after the cache was told to drop everything stays");
+    assert_eq!(cache.info().resident_blobs, 1, "what was fetched after the cache was told to drop everything stays");
 }
 
 #[tokio::test]

@@ -266,7 +266,7 @@ async fn progress_adds_up_whatever_comes_of_each_value() {
     let (source, _, cache) = hundreds(10, 100, 450).await;
     read(&cache, "a/001").await;
     let mut seen = Vec::new();
-    let tell = |progress: &zstore_cache::Progress<'_>| {
+    let tell = |progress: &zstore_cache::WarmProgress<'_>| {
         let done = (progress.values_done, progress.bytes_done);
         seen.push((progress.key.clone(), done, progress.values_total, progress.bytes_total));
     };

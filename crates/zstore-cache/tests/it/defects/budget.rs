@@ -55,10 +55,10 @@ async fn defect_11_a_bound_holds_over_restarts_and_for_what_is_larger() {
     // A smaller bound holds from the start, also for what was small enough before.
     let cache = open(3_000).await;
     assert_counted(&cache, bytes_on_disk(&directory));
-    assert!(cache.info().cached_keys > 0);
+    assert!(cache.info().resident_blobs > 0);
     let cache = open(1_000).await;
     assert_counted(&cache, bytes_on_disk(&directory));
-    assert_eq!(cache.info().cached_keys, 0);
+    assert_eq!(cache.info().resident_blobs, 0);
 }
 
 async fn written_and_deleted<T: Store + 'static>(tier: Metered<T>) {

@@ -178,7 +178,7 @@ async fn an_eviction_hangs<T: Store + 'static>(tier: Gated<T>, evicting: Evictin
     held.release();
     evicts.await.unwrap();
     cache.flush().await;
-    assert_eq!(cache.info().cached_keys, if matches!(evicting, Evicting::Clear) { 1 } else { 2 });
+    assert_eq!(cache.info().resident_blobs, if matches!(evicting, Evicting::Clear) { 1 } else { 2 });
 }
 
 /// "Eviction deletes run under the one lock: a hit on another key waited 399 ms."

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use zstore_cache::{CacheStore, Expiry, Freshness, Outlook, Why, policy};
+use zstore_cache::{CacheStore, Expiry, Freshness, MissReason, Outlook, policy};
 use zstore_core::{
     ByteRange, Error, ErrorKind, Fetch, GetOptions, Key, Prefix, ReadStore, ReadStoreExt, Result, SetMode, Store,
     StoreExt, Version,
@@ -150,7 +150,7 @@ impl World {
         self.cache.check().unwrap();
         assert!(self.tier.inner().held_bytes_max() <= MAX, "{} of {MAX} bytes", self.tier.inner().held_bytes_max());
         self.cache.flush().await;
-        if self.cache.explain(&key(KEYS[0])).outlook == Outlook::Miss(Why::TierUnopened) {
+        if self.cache.explain(&key(KEYS[0])).outlook == Outlook::Miss(MissReason::TierUnopened) {
             // Nothing is written to it, and what it holds is not known.
             return;
         }

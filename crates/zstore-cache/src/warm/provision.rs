@@ -24,8 +24,8 @@ use crate::{
     name::BlobId,
     opening::OVERHEAD_BYTES,
     read::Request,
-    sparing::Sparing,
-    warmed::Warmth,
+    warm::Sparing,
+    warm::report::Warmth,
 };
 
 /// What one permit stands for, so that the bound fits its counter on any machine.

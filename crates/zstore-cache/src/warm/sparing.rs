@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use zstore_core::{Key, ReadStore, Store, Timestamp};
 
-use crate::{counters::Count, inner::Inner, landing::Landed, name::BlobId, room::Claimed};
+use crate::{inner::Inner, inspection::counters::Count, landing::Landed, name::BlobId, room::Claimed};
 
 /// Others may take the room that was made before it is claimed; then some more is made, so often.
 const ATTEMPTS_MAX: usize = 4;

@@ -8,7 +8,7 @@ const NAMED_MAX: usize = 16;
 /// Values that fared alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Group {
+pub struct WarmGroup {
     /// How many.
     pub values: u64,
     /// Their size in bytes, as far as it is known.
@@ -17,7 +17,7 @@ pub struct Group {
     pub keys: Vec<Key>,
 }
 
-impl Group {
+impl WarmGroup {
     fn add(&mut self, key: &Key, bytes: u64) {
         self.values += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -32,22 +32,22 @@ impl Group {
 #[non_exhaustive]
 pub struct Warmed {
     /// Transferred, and resident now.
-    pub fetched: Group,
+    pub fetched: WarmGroup,
     /// Resident and fresh already, or landed on behalf of others. They cost no request.
-    pub resident: Group,
+    pub resident: WarmGroup,
     /// Resident and past their age, but the source still has this version. They cost a request and no transfer.
-    pub renewed: Group,
+    pub renewed: WarmGroup,
     /// The source has no such values.
-    pub missing: Group,
+    pub missing: WarmGroup,
     /// There is no room beside what else was to be warmed. Those whose size was known were not transferred.
-    pub unfit: Group,
+    pub unfit: WarmGroup,
     /// Transferred, but the policy would rather keep what is there. It is asked only about values that readers were fetching already.
-    pub refused: Group,
+    pub refused: WarmGroup,
     /// The tier failed or was left alone for its faults, the value was written meanwhile, or is too old as soon as it is there. While
     /// the tier is left alone, and once it has failed eight times in a row, nothing is transferred.
-    pub unkept: Group,
+    pub unkept: WarmGroup,
     /// The source failed to give them.
-    pub failed: Group,
+    pub failed: WarmGroup,
     /// Why: the errors of the first 16. Each names its key.
     pub errors: Vec<Error>,
 }
@@ -82,7 +82,7 @@ impl Warmed {
 /// How far a warm-up is: told when it is done with a value, whatever came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress<'a> {
+pub struct WarmProgress<'a> {
     /// The value it is done with.
     pub key: &'a Key,
     /// How many values it is done with.

@@ -7,7 +7,7 @@ use crate::{Freshness, WriteMode};
 #[non_exhaustive]
 pub struct CacheInfo {
     /// The tier, as it shows itself.
-    pub cache_store_type: String,
+    pub tier: String,
     /// Whose bytes the cache holds.
     pub namespace: String,
     /// How old an answer may be, and what happens to what is older.
@@ -24,7 +24,7 @@ pub struct CacheInfo {
     /// Keys of which anything is in the tier.
     pub tracked_keys: u64,
     /// Blobs that are resident: whole values, blocks of values, absences.
-    pub cached_keys: u64,
+    pub resident_blobs: u64,
     /// Fetches and writes under way, and keys whose blobs are being written or removed: 0 when the cache is at rest.
     pub under_way: u64,
 }

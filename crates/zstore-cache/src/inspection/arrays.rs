@@ -8,7 +8,7 @@ use std::{
 use parking_lot::RwLock;
 use zstore_core::Key;
 
-use crate::{Stats, counters::Counters, freshness::METADATA_NAMES};
+use crate::{Stats, freshness::METADATA_NAMES, inspection::counters::Counters};
 
 /// More arrays than this are counted as one, the one without a name: programs that open more of them at once want sums.
 const ARRAYS_MAX: usize = 4096;
@@ -124,7 +124,7 @@ mod tests {
     fn too_many_arrays_are_counted_as_one() {
         let arrays = Arrays::default();
         for at in 0..ARRAYS_MAX + 10 {
-            arrays.of(&Key::new(format!("a{at}/zarr.json")).unwrap()).add(crate::counters::Count::Hits, 1);
+            arrays.of(&Key::new(format!("a{at}/zarr.json")).unwrap()).add(crate::inspection::counters::Count::Hits, 1);
         }
         let stats = arrays.stats(std::iter::empty());
         assert_eq!(stats.iter().map(|array| array.stats.hits).sum::<u64>(), ARRAYS_MAX as u64 + 10);

@@ -8,7 +8,7 @@ use std::{
 use zstore_core::Key;
 use zstore_policy::Reason;
 
-use crate::{Stats, arrays::Arrays, exporter::Exporter, histogram::Durations};
+use crate::{Stats, inspection::arrays::Arrays, inspection::exporter::Exporter, inspection::histogram::Durations};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::counters::Count;
+use crate::inspection::counters::Count;
 
 #[cfg(not(feature = "metrics"))]
 #[derive(Debug)]

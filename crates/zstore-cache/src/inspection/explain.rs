@@ -57,13 +57,13 @@ pub enum Outlook {
     /// Join a fetch that is under way.
     Join,
     /// Fetch the value.
-    Miss(Why),
+    Miss(MissReason),
 }
 
-/// Why a read would miss.
+/// MissReason a read would miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum MissReason {
     /// Nothing of the value is resident.
     NotResident,
     /// Only parts of it are.
@@ -115,11 +115,15 @@ impl fmt::Display for Outlook {
             Self::Stale => "the next read is served what is stale, and has it renewed",
             Self::Revalidate => "the next read asks the source whether this version is still right",
             Self::Join => "the next read joins a fetch that is under way",
-            Self::Miss(Why::NotResident) => "the next read misses: nothing is resident",
-            Self::Miss(Why::PartsOnly) => "the next read of the whole value misses: only parts of it are resident",
-            Self::Miss(Why::PastAge) => "the next read misses: what is resident is past its age and cannot be renewed",
-            Self::Miss(Why::TierDown) => "the next read misses: the tier is left alone because of its faults",
-            Self::Miss(Why::TierUnopened) => "the next read misses: the tier could not be opened yet",
+            Self::Miss(MissReason::NotResident) => "the next read misses: nothing is resident",
+            Self::Miss(MissReason::PartsOnly) => {
+                "the next read of the whole value misses: only parts of it are resident"
+            }
+            Self::Miss(MissReason::PastAge) => {
+                "the next read misses: what is resident is past its age and cannot be renewed"
+            }
+            Self::Miss(MissReason::TierDown) => "the next read misses: the tier is left alone because of its faults",
+            Self::Miss(MissReason::TierUnopened) => "the next read misses: the tier could not be opened yet",
         })
     }
 }
@@ -161,10 +165,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     fn outlook(&self, key: &Key, residents: &[(Arc<Entry>, u64)], now: Moment) -> Outlook {
         if !self.opening.is_open() {
-            return Outlook::Miss(Why::TierUnopened);
+            return Outlook::Miss(MissReason::TierUnopened);
         }
         if self.tier.is_down() {
-            return Outlook::Miss(Why::TierDown);
+            return Outlook::Miss(MissReason::TierDown);
         }
         let freshness = &self.settings.freshness;
         let whole = residents.iter().map(|(entry, _)| entry).find(|entry| !matches!(entry.content, Content::Block(..)));
@@ -174,12 +178,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             Some((whole, standing)) if whole.content.meta().is_some() => match standing {
                 _ if standing.is_within(freshness.stale_while_revalidate) => Outlook::Stale,
                 _ if freshness.is_renewable(&whole.content) => Outlook::Revalidate,
-                _ => Outlook::Miss(Why::PastAge),
+                _ => Outlook::Miss(MissReason::PastAge),
             },
-            Some(_) => Outlook::Miss(Why::PastAge),
+            Some(_) => Outlook::Miss(MissReason::PastAge),
             None if self.flights.is_under_way(key, &Ask::Whole, now, freshness.value_age_max(key)) => Outlook::Join,
-            None if residents.is_empty() => Outlook::Miss(Why::NotResident),
-            None => Outlook::Miss(Why::PartsOnly),
+            None if residents.is_empty() => Outlook::Miss(MissReason::NotResident),
+            None => Outlook::Miss(MissReason::PartsOnly),
         }
     }
 }
