@@ -27,8 +27,8 @@ pub(crate) trait Below: fmt::Debug + Send + Sync {
     /// Waits until what was fetched or dropped has reached the tiers.
     async fn settle(&self);
 
-    /// Whether this tier holds bytes for this namespace already, here or further below.
-    fn uses(&self, tier: &str, namespace: &str) -> bool;
+    /// Whether this is its tier, or that of one further below.
+    fn uses(&self, tier: &str) -> bool;
 }
 
 #[async_trait]
@@ -55,9 +55,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Below for Inn
         self.flush().await;
     }
 
-    fn uses(&self, tier: &str, namespace: &str) -> bool {
-        let own = self.namespace.name == namespace && self.tier.store.to_string() == tier;
-        own || self.below.as_ref().is_some_and(|below| below.uses(tier, namespace))
+    fn uses(&self, tier: &str) -> bool {
+        self.tier.store.to_string() == tier || self.below.as_ref().is_some_and(|below| below.uses(tier))
     }
 }
 

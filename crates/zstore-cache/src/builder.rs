@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use zstore_core::{Clock, Error, ErrorKind, Operation, ReadStore, Result, Store, SystemClock};
 use zstore_policy::{Lru, Policy};
 
@@ -213,11 +214,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
         let block_bytes = self.range_strategy.block_bytes();
         let (gap_bytes_max, call_bytes_max) = (self.range_gap_bytes_max, CALL_BYTES_MAX);
-        if self.below.as_ref().is_some_and(|below| below.uses(&self.tier.to_string(), &namespace)) {
-            let error = Error::new(ErrorKind::InvalidArgument, Operation::Open).with_store(&self.tier);
-            return Err(error
-                .with_detail(format!("the cache below keeps {namespace:?} in this tier; choose another namespace")));
-        }
         let inner = Inner {
             settings: Settings {
                 size_max: self.size_max,
@@ -233,6 +229,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             gates: Arc::new(Gates::default()),
             landings: Landings::new(),
             opening: Opening::default(),
+            room_moved: Notify::new(),
             retry_removals_at: AtomicU64::new(0),
             stamps: Stamps::new(self.clock.now()),
             holds_memory,
@@ -259,6 +256,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             _ => {}
         }
         self.range_strategy.check().or_else(refuse)?;
+        let tier = self.tier.to_string();
+        if self.source.to_string() == tier {
+            return refuse(format!("{tier} is the source and the tier too; keep the copies somewhere else"));
+        }
+        if self.below.as_ref().is_some_and(|below| below.uses(&tier)) {
+            return refuse(format!("{tier} is the tier of the cache below too; lay this one over it in another"));
+        }
         if self.tier_timeout.is_zero() {
             return refuse("tier_timeout is zero, which would pass by every tier; raise it".into());
         }

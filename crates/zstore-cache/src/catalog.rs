@@ -49,13 +49,21 @@ pub(crate) type Claim = Reservation<BlobId>;
 #[derive(Debug)]
 pub(crate) struct Catalog {
     ledger: Ledger<BlobId, Arc<Entry>>,
+    keys: HashMap<Key, Parts>,
+}
+
+/// What may be in the tier of one value.
+#[derive(Debug, Default)]
+struct Parts {
     /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is written.
-    parts: HashMap<Key, BTreeMap<Part, usize>>,
+    counts: BTreeMap<Part, usize>,
+    /// The value found no room as a whole, since something of it came to be here.
+    whole_refused: bool,
 }
 
 impl Catalog {
     pub(crate) fn new(size_max: Option<u64>, overhead: u64, policy: Box<dyn Policy>) -> Self {
-        Self { ledger: Ledger::new(size_max, policy).with_overhead(overhead), parts: HashMap::new() }
+        Self { ledger: Ledger::new(size_max, policy).with_overhead(overhead), keys: HashMap::new() }
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger<BlobId, Arc<Entry>> {
@@ -87,8 +95,7 @@ impl Catalog {
 
     /// A block of the value that tells what the value is: a fresh one if there is one.
     pub(crate) fn any_block(&self, key: &Key, now: Timestamp, fresh: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
-        let parts = self.parts.get(key)?;
-        let blocks = parts.keys().filter(|part| **part != Part::Whole);
+        let blocks = self.keys.get(key)?.counts.keys().filter(|part| **part != Part::Whole);
         let mut blocks = blocks.filter_map(|part| self.useful(&BlobId { key: key.clone(), part: *part }, now));
         let first = blocks.next()?;
         if fresh(&first) { Some(first) } else { blocks.find(|entry| fresh(entry)).or(Some(first)) }
@@ -96,8 +103,7 @@ impl Catalog {
 
     /// Everything that is resident of a value, with its weight.
     pub(crate) fn of_key(&self, key: &Key) -> Vec<(Arc<Entry>, u64)> {
-        let parts = self.parts.get(key).into_iter().flat_map(BTreeMap::keys);
-        let residents = parts.filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part: *part }));
+        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part }));
         residents.map(|resident| (Arc::clone(resident.record), resident.weight)).collect()
     }
 
@@ -109,7 +115,7 @@ impl Catalog {
         validated: Moment,
         expires: impl Fn(&Content) -> Option<Timestamp>,
     ) {
-        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        let parts: Vec<Part> = self.parts_of(key).collect();
         for id in parts.into_iter().map(|part| BlobId { key: key.clone(), part }) {
             let Some(resident) = self.ledger.peek(&id) else { continue };
             let entry = resident.record;
@@ -144,10 +150,14 @@ impl Catalog {
         self.ledger.weight_max().map_or(u64::MAX, |max| max.saturating_sub(taken))
     }
 
+    /// Whether there is no room for so many bytes now, whoever left, but some is reserved or being vacated, so that there may be before long.
+    pub(crate) fn has_to_wait(&self, weight: u64) -> bool {
+        weight > self.free().saturating_add(self.ledger.resident_weight()) && self.ledger.in_motion() > 0
+    }
+
     /// What the residents of a key weigh in bytes.
     pub(crate) fn weight_of(&self, key: &Key) -> u64 {
-        let parts = self.parts.get(key).into_iter().flat_map(BTreeMap::keys);
-        let residents = parts.filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part: *part }));
+        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part }));
         residents.map(|resident| resident.weight).sum()
     }
 
@@ -212,7 +222,7 @@ impl Catalog {
     /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because they are
     /// leaving on behalf of others.
     pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
-        let mut parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        let mut parts: Vec<Part> = self.parts_of(key).collect();
         let gone = self.leave_parts(key, &parts, reason, |_| true);
         parts.retain(|part| gone.iter().all(|gone| gone.key.part != *part));
         (gone, parts)
@@ -222,7 +232,7 @@ impl Catalog {
     /// a whole value makes needless.
     pub(crate) fn leave_beside(&mut self, content: &Content) -> Vec<Gone> {
         let key = content.key();
-        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        let parts: Vec<Part> = self.parts_of(key).collect();
         self.leave_parts(key, &parts, Reason::Replaced, |other| match (content, &other.content) {
             (Content::Block(meta, extent), Content::Block(other, at)) => extent == at || !meta.is_same_value(other),
             _ => true,
@@ -239,7 +249,7 @@ impl Catalog {
         asked: Moment,
         stays: impl Fn(&Entry, bool) -> bool,
     ) -> Vec<Gone> {
-        let parts: Vec<Part> = self.parts.get(key).map(|parts| parts.keys().copied().collect()).unwrap_or_default();
+        let parts: Vec<Part> = self.parts_of(key).collect();
         self.leave_parts(key, &parts, Reason::Replaced, |entry| {
             let same = entry.content.meta().zip(found).is_some_and(|(own, found)| {
                 own.is_same_value(found) && stays(entry, own.version.matches(&found.version))
@@ -266,10 +276,10 @@ impl Catalog {
     /// leaving or being written.
     pub(crate) fn leave_below(&mut self, prefix: &Prefix, reason: Reason) -> (Vec<Gone>, Vec<Key>) {
         let held = |key: &Key, part: Part| self.ledger.peek(&BlobId { key: key.clone(), part }).is_some();
-        let under_way = |(key, parts): &(&Key, &BTreeMap<Part, usize>)| {
-            prefix.holds(key) && parts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
+        let under_way = |(key, parts): &(&Key, &Parts)| {
+            prefix.holds(key) && parts.counts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
         };
-        let mut others: Vec<Key> = self.parts.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
+        let mut others: Vec<Key> = self.keys.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
         // The same calls in the same order every time, so that what goes wrong can be seen again.
         others.sort();
         (self.leave_where(reason, |key| prefix.holds(key)), others)
@@ -307,33 +317,50 @@ impl Catalog {
 
     /// How many values or absences something is resident of.
     pub(crate) fn keys(&self) -> u64 {
-        self.parts.len() as u64
+        self.keys.len() as u64
     }
 
-    /// Recounts everything.
+    /// Recounts what the ledger keeps, and looks for every resident in the index of keys.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.ledger.check()?;
         let missing = self
             .ledger
             .iter()
-            .find(|(id, _)| !self.parts.get(&id.key).is_some_and(|parts| parts.contains_key(&id.part)));
+            .find(|(id, _)| !self.keys.get(&id.key).is_some_and(|parts| parts.counts.contains_key(&id.part)));
         missing.map_or(Ok(()), |(id, _)| Err(format!("{id:?} is resident but not in the index of keys")))
     }
 
+    /// The value found no room as a whole. That is remembered as long as anything of it is here.
+    pub(crate) fn refuse_whole(&mut self, key: &Key) {
+        if let Some(parts) = self.keys.get_mut(key) {
+            parts.whole_refused = true;
+        }
+    }
+
+    /// Whether the value found no room as a whole.
+    pub(crate) fn is_too_large_whole(&self, key: &Key) -> bool {
+        self.keys.get(key).is_some_and(|parts| parts.whole_refused)
+    }
+
+    /// Every part of a value that is resident, reserved or leaving.
+    fn parts_of(&self, key: &Key) -> impl Iterator<Item = Part> {
+        self.keys.get(key).into_iter().flat_map(|parts| parts.counts.keys().copied())
+    }
+
     fn note(&mut self, id: BlobId) {
-        *self.parts.entry(id.key).or_default().entry(id.part).or_default() += 1;
+        *self.keys.entry(id.key).or_default().counts.entry(id.part).or_default() += 1;
     }
 
     fn strike(&mut self, id: &BlobId) {
-        let Some(parts) = self.parts.get_mut(&id.key) else { return };
-        if let Some(count) = parts.get_mut(&id.part) {
+        let Some(Parts { counts, .. }) = self.keys.get_mut(&id.key) else { return };
+        if let Some(count) = counts.get_mut(&id.part) {
             *count -= 1;
             if *count == 0 {
-                parts.remove(&id.part);
+                counts.remove(&id.part);
             }
         }
-        if parts.is_empty() {
-            self.parts.remove(&id.key);
+        if counts.is_empty() {
+            self.keys.remove(&id.key);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use zstore_core::{Error, Key, ReadStore, Timestamp};
 
 use crate::{
@@ -52,6 +53,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) gates: Arc<Gates>,
     pub(crate) landings: Landings,
     pub(crate) opening: Opening,
+    /// Room in the tier was given back or taken into use: whoever waits for some may look again.
+    pub(crate) room_moved: Notify,
     /// Milliseconds since the Unix epoch before which no removal is tried again.
     pub(crate) retry_removals_at: AtomicU64,
     pub(crate) tallies: Arc<Tallies>,

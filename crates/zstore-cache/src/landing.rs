@@ -85,11 +85,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         let weight = draft.payload.size();
         let claimed = match sparing {
-            None => self.claim(&draft.id, weight, draft.expires).await,
+            None => self.claim_in_turn(&draft.id, weight, draft.expires).await,
             Some(sparing) => self.claim_sparing(&draft.id, weight, draft.expires, sparing).await,
         };
         match claimed {
-            Err(refused) => refused,
+            Err(refused) => {
+                if matches!(draft.entry.content, Content::Whole(_)) {
+                    self.catalog.lock().refuse_whole(&draft.id.key);
+                }
+                refused
+            }
             Ok(claimed) => {
                 let _gate = self.gates.enter(&draft.id.key).await;
                 self.write_blob(claimed, draft, token).await
@@ -156,8 +161,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let id = BlobId { key: content.key().clone(), part };
         let (validated, fetched) = (Mark::new(fetched), fetched.at);
         let expires = self.useful_until(&content, fetched);
-        // An absence has no bytes to hold; its header is kept so that it has a weight.
-        if self.holds_memory && content.meta().is_some() {
+        // An absence or an empty value has no bytes to hold; its header is kept so that it has a weight.
+        if self.holds_memory && !bytes.is_empty() {
             let entry = Entry { content, fetched, validated, place: Place::Held(bytes.clone()) };
             return Draft { id, entry, payload: bytes.into(), expires };
         }
@@ -214,7 +219,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
             let now = self.watch.moment();
             catalog.leave_outdated(key, found, departure.started, |entry, renewed| {
-                renewed && self.settings.freshness.is_renewable(&entry.content) || self.standing(entry, now).is_fresh()
+                let (standing, freshness) = (self.standing(entry, now), &self.settings.freshness);
+                // What may be right all the same is there for when the source fails.
+                standing.is_fresh()
+                    || renewed && freshness.is_renewable(&entry.content)
+                    || standing.is_within(freshness.stale_if_error)
             })
         };
         self.remove_behind(gone).await;

@@ -74,7 +74,7 @@
 //! # A tour
 //! - **Asked.** `store` is the face, `builder` sets it up, and `inner` is what all copies of a cache share.
 //! - **Reading.** `read` for whole values and `ranges` for parts, in `blocks` of `pieces`; `strategy` and `runs` say what is fetched together.
-//!   `flights` makes one request of many, whose answer is a `fetched`.
+//!   `resident` reads what is here and checks it, and `flights` makes one request of many, whose answer is a `fetched`.
 //! - **Keeping.** `landing` brings what came into the tier, in the room that `room` claims from the ledger in `catalog`; `landings` are those
 //!   under way, and `gates` puts what happens to one key in order. `write` is for what changes the source.
 //! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what happens after that.
@@ -100,6 +100,7 @@ mod opening;
 mod ranges;
 mod read;
 mod renewal;
+mod resident;
 mod room;
 mod store;
 mod sync;
@@ -107,6 +108,11 @@ mod tier;
 mod warm;
 mod watch;
 mod write;
+
+/// Who leaves for space: the policies there are, and what one of your own implements.
+pub mod policy {
+    pub use zstore_policy::{Candidate, Fifo, Gdsf, Lru, Policy, S3Fifo, Sieve, Slot, WTinyLfu};
+}
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]
@@ -119,5 +125,3 @@ pub use inspection::{ArrayStats, CacheInfo, Explanation, Histogram, MissReason, 
 pub use ranges::RangeStrategy;
 pub use store::CacheStore;
 pub use warm::{Warm, WarmGroup, WarmProgress, Warmed};
-/// Who leaves for space.
-pub use zstore_policy as policy;

@@ -68,7 +68,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             match attempt {
                 Attempt::Done(answer, outcome) => return Ok((answer, outcome)),
-                Attempt::Changed => {}
+                // What cannot be told from what is there now is not asked about again.
+                Attempt::Changed => skip_tier = known.is_some_and(|known| self.is_known_by(&known, now)),
                 Attempt::Unreadable => skip_tier = true,
             }
         }
@@ -76,6 +77,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let fetched = self.request(key, &Request::Ranges(ranges.to_vec())).await?;
         let Fetched::Value { meta, pieces: parts } = fetched else { return Ok((None, Outcome::Miss)) };
         Ok((Some(Ranges { meta, parts }), Outcome::Miss))
+    }
+
+    /// Whether `known` is still what tells what the value is.
+    fn is_known_by(&self, known: &Arc<Entry>, now: Moment) -> bool {
+        self.known(known.content.key(), now).is_some_and(|again| Arc::ptr_eq(&again, known))
     }
 
     /// Of a source that cannot send parts: the whole value comes and stays.
@@ -110,16 +116,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return self.ranges_of_resident(&meta, wanted, &whole, now).await;
         }
         let blocks = self.look_up(&meta, self.blocks_of(&wanted), now);
-        if !blocks.missing.is_empty() && (self.comes_whole() || meta.size <= self.settings.whole_bytes_max) {
+        if !blocks.missing.is_empty() && (self.comes_whole() || self.stays_whole(&meta)) {
             let (found, outcome) = self.ranges_of_whole(&meta.key, ranges).await?;
             return Ok(Attempt::Done(found, outcome));
-        }
-        if blocks.missing.is_empty()
-            && blocks.resident.is_empty()
-            && let Renewal::Outdated(..) = self.renewal(known, false, now).await?
-        {
-            // Nothing but empty ranges: what the value is must be right all the same.
-            return Ok(Attempt::Changed);
         }
         let vouched = if blocks.resident.is_empty() && blocks.missing.is_empty() {
             // Only empty ranges: no block of theirs can tell whether the value is still there.
@@ -142,6 +141,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Whether the source sends no parts.
     fn comes_whole(&self) -> bool {
         !self.source.capabilities().native_ranges
+    }
+
+    /// Whether the value is to be had as a whole, so that all further parts of it are there. One that found no room so would come again for each.
+    fn stays_whole(&self, meta: &Meta) -> bool {
+        meta.size <= self.settings.whole_bytes_max && !self.catalog.lock().is_too_large_whole(&meta.key)
     }
 
     /// Of a value that is resident as a whole.

@@ -1,6 +1,7 @@
 //! Room in the tier: claimed before bytes are written, given back when bytes are gone.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use tokio::runtime::Handle;
 use zstore_core::{Error, Key, ReadStore, Store, Timestamp};
 use zstore_policy::{Grant, Refused};
 
@@ -58,14 +60,17 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Claimed<'_, S, T> {
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Claimed<'_, S, T> {
     fn drop(&mut self) {
-        let Some(claim) = self.claim.take() else { return };
-        let mut catalog = self.inner.catalog.lock();
-        if self.written {
-            let gone = catalog.spoil(claim);
-            catalog.strand(gone);
-        } else {
-            catalog.abort(claim);
+        if let Some(claim) = self.claim.take() {
+            let mut catalog = self.inner.catalog.lock();
+            if self.written {
+                let gone = catalog.spoil(claim);
+                catalog.strand(gone);
+            } else {
+                catalog.abort(claim);
+            }
         }
+        // A claim that was committed is over too: what it holds may leave again.
+        self.inner.room_moved.notify_waiters();
     }
 }
 
@@ -80,6 +85,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Owed<'_, S, T> {
     fn left(mut self) {
         if let Some(gone) = self.gone.take() {
             self.inner.catalog.lock().left(gone);
+            self.inner.room_moved.notify_waiters();
         }
     }
 }
@@ -88,6 +94,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
     fn drop(&mut self) {
         if let Some(gone) = self.gone.take() {
             self.inner.catalog.lock().strand(gone);
+            self.inner.room_moved.notify_waiters();
         }
     }
 }
@@ -109,6 +116,34 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.count_leaving(&leaving);
         let claimed = self.claimed(reservation);
         if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
+    }
+
+    /// The same for who can wait: room that is being vacated or written in by others is waited for, as long as one operation on the tier may take.
+    /// Not for a caller who holds a gate.
+    pub(crate) async fn claim_in_turn(
+        &self,
+        id: &BlobId,
+        weight: u64,
+        expires: Option<Timestamp>,
+    ) -> Result<Claimed<'_, S, T>, Landed> {
+        // Without a runtime, whoever makes room may be a future that nobody polls.
+        if Handle::try_current().is_ok() {
+            self.tier.bear_with(self.turn_for(weight)).await;
+        }
+        self.claim(id, weight, expires).await
+    }
+
+    /// Waits until there could be room for so many bytes, or no more room is about to be free.
+    async fn turn_for(&self, weight: u64) {
+        loop {
+            let mut moved = pin!(self.room_moved.notified());
+            // From here on no notice is missed.
+            moved.as_mut().enable();
+            if !self.catalog.lock().has_to_wait(weight) {
+                return;
+            }
+            moved.await;
+        }
     }
 
     pub(crate) const fn claimed(&self, claim: Claim) -> Claimed<'_, S, T> {

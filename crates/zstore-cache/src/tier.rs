@@ -131,6 +131,11 @@ impl<T: Store + ?Sized> Tier<T> {
         result
     }
 
+    /// Waits for what depends on the tier, as long as one operation on it may take.
+    pub(crate) async fn bear_with(&self, work: impl Future<Output = ()>) {
+        within(self.timeout, work).await;
+    }
+
     async fn watch<V>(&self, operation: Operation, bytes: u64, call: impl Future<Output = Result<V>>) -> Result<V> {
         let timeout = self.timeout.saturating_add(Duration::from_secs(bytes / BYTES_PER_SECOND_MIN));
         let result = within(timeout, call).await.unwrap_or_else(|| Err(self.silent(operation)));

@@ -132,16 +132,6 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         Some(held.resident())
     }
 
-    /// The caller's record of a resident, to change it in place. The policy does not hear of it.
-    pub fn record_mut<Q>(&mut self, key: &Q) -> Option<&mut R>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let slot = self.table.slot_of(key)?;
-        Some(&mut self.table.held_mut(slot)?.record)
-    }
-
     /// Claims room for a value of `weight` bytes, before any of it is written.
     ///
     /// What must leave for it goes out of service at once and is handed back in [`Grant::leaving`]: law L3 says what to do
@@ -352,6 +342,12 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     /// Room in bytes that unpaid reservations hold: nothing is written in it yet, and nobody else may have it.
     pub fn promised(&self) -> u64 {
         self.balance.promised
+    }
+
+    /// Bytes that are reserved, promised or leaving: room that may be free, or resident and able to leave, before long. What is
+    /// stranded is not among them.
+    pub fn in_motion(&self) -> u64 {
+        self.balance.leaving.saturating_add(self.balance.reserved).saturating_add(self.balance.promised)
     }
 
     /// The weight of the residents alone, in bytes.

@@ -68,7 +68,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             if !self.is_worth_uniting(&wanted, meta.size) {
                 return Ok(Reunion::None);
             }
-            let Some(vouched) = self.vouch(&wanted, now).await? else { continue };
+            let Some(vouched) = self.vouch(&wanted, now).await? else { return Ok(Reunion::None) };
             let Some(mut pieces) = self.read_blocks(&meta, wanted.resident).await else { return Ok(Reunion::None) };
             let outcome = match self.fetch_blocks(&meta, &wanted.missing, now, &mut pieces).await? {
                 Fetching::Done(outcome) => outcome,

@@ -5,8 +5,6 @@ use std::{collections::BTreeMap, ops::Range};
 use bytes::{Bytes, BytesMut};
 use zstore_core::{Meta, Part, Ranges};
 
-use crate::read::cut;
-
 /// Pieces of one version of a value, by where they start. They may overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces(BTreeMap<u64, Bytes>);
@@ -54,6 +52,13 @@ impl Pieces {
         }
         Some(joined.freeze())
     }
+}
+
+/// The bytes of `range` out of `bytes`, which begin at `start`.
+pub(crate) fn cut(bytes: &Bytes, start: u64, range: &Range<u64>) -> Option<Bytes> {
+    let from = usize::try_from(range.start.checked_sub(start)?).ok()?;
+    let to = usize::try_from(range.end.checked_sub(start)?).ok()?;
+    (from <= to && to <= bytes.len()).then(|| bytes.slice(from..to))
 }
 
 #[cfg(test)]

@@ -33,6 +33,15 @@ async fn each_bad_setting_is_named() {
 }
 
 #[tokio::test]
+async fn no_store_is_its_own_tier() {
+    let store = Arc::new(MemoryStore::new());
+    let error = CacheStore::builder(Arc::clone(&store), Arc::clone(&store)).build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("is the source and the tier too"), "{error}");
+    assert!(store.is_empty(), "and nothing was written to it");
+}
+
+#[tokio::test]
 async fn the_smallest_sound_settings_are_taken() {
     let builder = CacheStore::builder(source(), Arc::new(MemoryStore::new()));
     let cache = builder

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, Outlook};
 use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_testkit::{Faulty, Metered};
 
-use crate::setup::{built, key, plant, read, source};
+use crate::setup::{built, key, plant, read, source, tier};
 
 #[tokio::test]
 async fn the_least_recently_used_leaves_first() {
@@ -59,4 +59,38 @@ async fn clearing_leaves_nothing_and_counts_nothing() {
     let info = cache.info();
     assert_eq!((info.current_size, info.tracked_keys, info.resident_blobs), (0, 0, 0));
     assert!(tier.is_empty_below(&Prefix::new("blobs").unwrap()).await.unwrap());
+}
+
+#[tokio::test]
+async fn empty_values_in_memory_weigh_something_so_that_their_number_is_bounded() {
+    let (source, tier) = (source(), Arc::new(MemoryStore::new()));
+    let cache = built(CacheStore::builder(source, Arc::clone(&tier)).max_size(2000)).await;
+    for at in 0..100 {
+        cache.put(&key(&format!("k{at}")), "").await.unwrap();
+    }
+    let info = cache.info();
+    assert!((1..50).contains(&info.resident_blobs), "{info:?}");
+    assert_eq!(read(&cache, "k99").await.unwrap(), "");
+    assert_eq!(cache.stats().hits, 1);
+    cache.check().unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_while_room_is_being_made_for_another_waits_for_its_turn() {
+    let (source, tier) = (source(), tier());
+    for name in ["a", "b", "c"] {
+        plant(&source, name, vec![0; 1000]).await;
+    }
+    let cache = built(CacheStore::builder(source, Arc::clone(&tier)).max_size(1500)).await;
+    read(&cache, "a").await;
+    cache.flush().await;
+    let held = tier.hold(Operation::Delete);
+    read(&cache, "b").await;
+    held.arrived(1).await;
+    read(&cache, "c").await;
+    held.release();
+    cache.flush().await;
+    assert_eq!(cache.stats().refused, 0);
+    assert_eq!(cache.explain(&key("c")).outlook, Outlook::Hit);
+    cache.check().unwrap();
 }

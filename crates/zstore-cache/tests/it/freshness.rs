@@ -538,3 +538,42 @@ async fn a_weak_version_renews_nothing_but_may_be_served_in_need() {
     world.cache.flush().await;
     world.cache.check().unwrap();
 }
+
+#[tokio::test]
+async fn of_a_weak_version_a_head_leaves_what_is_kept_for_when_the_source_fails() {
+    let world = over(Recorder::new(Faulty::new(Weak(MapStore::new()))), Freshness::aged(AGE).stale_if_error(AGE)).await;
+    outlasts_a_head(&world, &world.source.inner().inner().0).await;
+}
+
+#[tokio::test]
+async fn of_what_is_never_renewed_a_head_leaves_what_is_kept_for_when_the_source_fails() {
+    let world = world(Freshness::aged(AGE).expiry(Expiry::Refetch).stale_if_error(AGE)).await;
+    outlasts_a_head(&world, world.source.inner().inner()).await;
+}
+
+async fn outlasts_a_head<S: ReadStore + 'static>(world: &World<Recorder<Faulty<S>>>, map: &MapStore) {
+    let (whole, parts, part) = (key("whole"), key("parts"), ByteRange::Bounded(0..3));
+    let part = async || world.cache.get_range(&parts, part.clone()).await.unwrap().unwrap();
+    for key in [&whole, &parts] {
+        map.put(key, vec![1; 40 * KIB]).await.unwrap();
+    }
+    read(&world.cache, "whole").await;
+    part().await;
+    world.cache.flush().await;
+    world.clock.advance(AGE);
+    for key in [&whole, &parts] {
+        assert!(world.cache.head(key).await.unwrap().is_some());
+    }
+    world.cache.flush().await;
+    world.source.inner().fail_always(zstore_testkit::Calls::All, ErrorKind::Unavailable);
+    assert_eq!(read(&world.cache, "whole").await.unwrap()[..3], [1; 3]);
+    assert_eq!(part().await, vec![1; 3]);
+    world.source.inner().heal();
+    map.put(&parts, vec![2; 40 * KIB]).await.unwrap();
+    assert_eq!(part().await, vec![2; 3], "it is not served while the source can be reached");
+    world.cache.flush().await;
+    world.source.clear();
+    assert_eq!(part().await, vec![2; 3]);
+    assert_eq!(world.source.count(), 0, "what came in its place is fresh");
+    world.cache.check().unwrap();
+}

@@ -7,6 +7,7 @@ use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Operation, ReadStore,
 use zstore_memory::MemoryStore;
 use zstore_testkit::ManualClock;
 
+use crate::odd::Refusing;
 use crate::setup::{BLOCKS, Cache, Source, built, cache, key, pattern, plant, source, tier};
 
 const BLOCK: u64 = 65_536;
@@ -22,6 +23,27 @@ async fn of_size(len: usize) -> (Arc<Source>, Cache) {
 
 async fn part<S: ReadStore>(store: &S, range: ByteRange) -> Vec<u8> {
     store.get_range(&key("k"), range).await.unwrap().unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn a_whole_that_found_no_room_does_not_come_again_for_each_part() {
+    let source = source();
+    plant(&source, "k", pattern(8 * BLOCK as usize)).await;
+    let strategy = RangeStrategy::WholeUpTo { size_max: 1 << 20, block_size: BLOCK };
+    let builder = CacheStore::builder(Arc::clone(&source), tier()).range_strategy(strategy);
+    let cache = built(builder.max_size(3 << 20).policy(Refusing::default)).await;
+    // Room for eight blocks, but not for one and the whole.
+    cache.put(&key("other"), vec![0; (3 << 20) - 8 * BLOCK as usize - 4096]).await.unwrap();
+    for block in 0..8 {
+        part(&cache, ByteRange::Bounded(block * BLOCK..(block + 1) * BLOCK)).await;
+        cache.flush().await;
+    }
+    assert_eq!(source.bytes_read(), (1 + 8 + 6) * BLOCK, "one block, the whole, and the six others");
+    source.clear();
+    for block in 2..8 {
+        part(&cache, ByteRange::Bounded(block * BLOCK..(block + 1) * BLOCK)).await;
+    }
+    assert_eq!(source.count(), 0);
 }
 
 #[tokio::test]

@@ -370,14 +370,6 @@ fn a_claim_granted_past_the_bound_is_paid_only_once_back_within_it() {
 }
 
 #[test]
-fn records_can_be_changed_in_place() {
-    let mut books = full();
-    *books.record_mut("a").unwrap() = 9;
-    assert_eq!(books.probe("a", NOW), Lookup::Fresh(&9));
-    assert!(books.record_mut("z").is_none());
-}
-
-#[test]
 fn leave_where_takes_exactly_the_chosen() {
     let mut books = full();
     let leaving = books.leave_where(Reason::Cleared, |key| *key == "b");
