@@ -35,6 +35,7 @@ pub(crate) trait Below: fmt::Debug + Send + Sync {
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Below for Inner<S, T> {
     fn vouches(&self, key: &Key, version: &Version) -> bool {
         let now = self.watch.moment();
+        // The policy hears of it: what is read above is to stay here, or it could not be vouched for.
         match self.known(key, now) {
             Some(entry) => {
                 entry.content.meta().is_some_and(|own| own.version.matches(version)) && self.is_current(&entry, now)

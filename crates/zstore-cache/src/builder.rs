@@ -133,7 +133,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     }
 
     /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default. [`crate::policy`] has the others
-    /// and what to know before choosing one; any [`Policy`] of your own will do as well, as the example `own_policy` shows.
+    /// and what to know before choosing one; any [`Policy`] of your own will do as well, as the example `own_policy` shows. It is told that all
+    /// values cost the same to fetch.
     ///
     /// # Examples
     /// ```
@@ -150,8 +151,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Names whose bytes the cache holds: the source as it shows itself by default. Caches of one name over one tier share what
-    /// is in it; others never see each other's bytes.
+    /// Names whose bytes the cache holds: the source as it shows itself by default. What one cache of a name left in a tier, the
+    /// next one of that name finds there, one at a time; caches of other names never see each other's bytes.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
         self.namespace = Some(name.into());
@@ -203,6 +204,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     /// # Errors
     /// `InvalidArgument` for a setting that makes no sense; `Conflict` if the tier holds what no cache of ours wrote, or is
     /// of another format.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the tier as it is, marked perhaps as a cache; building another one goes on from there.
     ///
     /// # Cost
     /// One read of each resident's header, for a tier that outlives the process.

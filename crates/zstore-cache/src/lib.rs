@@ -68,6 +68,7 @@
 //!   still in the middle of that holds up writes of that key from other runtimes.
 //! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It is not served by the
 //!   cache that wrote it; one that reopens the tier may find it.
+//! - A tier whose deletions or writes land after their time-out holds for that while what nobody counts: the bound is on what it was told.
 //! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache lives. If the tier
 //!   is reopened before it heals, that copy is found again, and is as old as it is.
 //!

@@ -103,6 +103,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     /// Waits until what was fetched or dropped so far has reached the tier and what is renewed behind its readers has come, and tries again to remove what the tier would not let go of.
     ///
     /// Nobody needs to wait for it; a program that ends right after reading may want to.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, and nothing else.
+    ///
+    /// # Cost
+    /// As long as the tier takes for what is under way. One deletion for each blob that the tier would not let go of.
     pub async fn flush(&self) {
         self.0.flush().await;
     }
@@ -168,6 +174,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
     ///
     /// # Errors
     /// Only if the runtime stops meanwhile. A tier that does not let go keeps bytes that are never served again.
+    ///
+    /// # Cancel safety
+    /// Once it has begun it is carried through, whoever stops waiting.
+    ///
+    /// # Cost
+    /// A walk over all residents, under the lock, and one deletion for each that is dropped.
     pub async fn clear_cache(&self) -> Result<()> {
         self.invalidate_as(Prefix::root(), Reason::Cleared).await
     }
@@ -175,7 +187,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
     /// Drops what is kept of one value: the next read asks the source.
     ///
     /// # Errors
-    /// As for [`clear_cache`](Self::clear_cache).
+    /// As for [`clear_cache`](Self::clear_cache), whose safety when cancelled it has too.
+    ///
+    /// # Cost
+    /// One deletion for each part that is resident.
     pub async fn invalidate(&self, key: &Key) -> Result<()> {
         let (inner, key) = (Arc::clone(&self.0), key.clone());
         carry_through(Operation::Delete, async move {
@@ -188,7 +203,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
     /// Drops what is kept of the values strictly below a prefix.
     ///
     /// # Errors
-    /// As for [`clear_cache`](Self::clear_cache).
+    /// As for [`clear_cache`](Self::clear_cache), whose cost and safety when cancelled it has too.
     pub async fn invalidate_prefix(&self, prefix: &Prefix) -> Result<()> {
         self.invalidate_as(prefix.clone(), Reason::Invalidated).await
     }
@@ -216,7 +231,10 @@ impl<S: ?Sized, T: ?Sized> Clone for CacheStore<S, T> {
 
 impl<S: fmt::Debug + ?Sized, T: fmt::Debug + ?Sized> fmt::Debug for CacheStore<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CacheStore").field("source", &self.0.source).field("tier", &self.0.tier).finish_non_exhaustive()
+        f.debug_struct("CacheStore")
+            .field("source", &self.0.source)
+            .field("tier", &self.0.tier.store)
+            .finish_non_exhaustive()
     }
 }
 

@@ -162,7 +162,7 @@ impl<'p, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Warm<'p, 
     }
 
     fn check(&self) -> Result<()> {
-        let refuse = |detail: &str| Err(Error::new(ErrorKind::InvalidArgument, Operation::Get).with_detail(detail));
+        let refuse = |detail: &str| Err(Error::new(ErrorKind::InvalidArgument, Operation::Open).with_detail(detail));
         if self.concurrency == 0 {
             return refuse("concurrency is 0, which would fetch nothing; raise it");
         }

@@ -100,10 +100,11 @@ impl fmt::Display for Resident {
             Some(age) => write!(f, ", {age:?} old, ")?,
             None => write!(f, ", of an age that the clock cannot tell, ")?,
         }
-        match (self.is_fresh(), self.age_max) {
-            (true, None) => write!(f, "fresh for ever"),
-            (true, Some(max)) => write!(f, "fresh up to {max:?}"),
-            (false, max) => write!(f, "stale from {:?} on", max.unwrap_or_default()),
+        match self.age_max {
+            None | Some(Duration::MAX) => write!(f, "fresh for ever"),
+            Some(Duration::ZERO) => write!(f, "asked for at every read"),
+            Some(max) if self.is_fresh() => write!(f, "fresh up to {max:?}"),
+            Some(max) => write!(f, "stale from {max:?} on"),
         }
     }
 }

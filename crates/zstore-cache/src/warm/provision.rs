@@ -110,7 +110,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let (inner, now) = (&self.inner, self.inner.watch.moment());
         let mut meta = wanted.meta.clone();
         let mut request = (Ask::Whole, Request::Whole);
-        if let Some(entry) = inner.probe(&BlobId::whole(wanted.key.clone()), now) {
+        if let Some(entry) = inner.find(&BlobId::whole(wanted.key.clone()), now) {
             let Some(own) = entry.content.meta() else { return Ok(Warmth::Missing) };
             if inner.is_current(&entry, now) {
                 return Ok(Warmth::Resident(own.size));
@@ -205,7 +205,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
     /// The size of the value, if it is resident and fresh.
     fn fresh(&self, key: &Key) -> Option<u64> {
         let now = self.inner.watch.moment();
-        let entry = self.inner.probe(&BlobId::whole(key.clone()), now)?;
+        let entry = self.inner.find(&BlobId::whole(key.clone()), now)?;
         let size = entry.content.meta()?.size;
         self.inner.is_current(&entry, now).then_some(size)
     }

@@ -53,7 +53,8 @@ pub struct Warmed {
 }
 
 impl Warmed {
-    /// Whether all values that there are can now be served without a transfer.
+    /// Whether all values that there are can now be served without a transfer. Also true if there are none, as below a prefix that
+    /// was mistyped: the groups tell how many there were.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.unfit.values + self.refused.values + self.unkept.values + self.failed.values == 0
