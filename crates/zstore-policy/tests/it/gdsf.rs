@@ -46,6 +46,12 @@ fn latency_is_a_round_trip_and_the_bytes_at_a_bandwidth() {
     gdsf.insert(candidate(1, 1_000, 1));
     (0..5).for_each(|_| gdsf.hit(Slot::new(0)));
     assert_eq!(gdsf.victim(), Some(Slot::new(1)));
+    // Asked for twice, 1 MB is worth 2.02 µs a byte: just more than 10 kB.
+    let mut gdsf = Gdsf::for_latency(Duration::from_millis(10), 1_000_000);
+    gdsf.insert(candidate(0, 1_000_000, 1));
+    gdsf.insert(candidate(1, 10_000, 1));
+    gdsf.hit(Slot::new(0));
+    assert_eq!(gdsf.victim(), Some(Slot::new(1)));
 }
 
 #[test]
