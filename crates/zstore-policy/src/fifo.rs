@@ -78,3 +78,16 @@ impl Policy for Fifo {
         self.queue.check().map_err(|wrong| format!("fifo: {wrong}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recount_finds_a_fault_of_the_queue() {
+        let mut fifo = Fifo::new();
+        fifo.check().unwrap();
+        fifo.queue.miscount();
+        assert!(fifo.check().is_err());
+    }
+}

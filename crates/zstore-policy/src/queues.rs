@@ -152,6 +152,12 @@ impl<T, const N: usize> Queues<T, N> {
         if seated == queued { Ok(()) } else { Err(format!("{seated} slots have a seat, {queued} are in a queue")) }
     }
 
+    /// Plants a fault that a recount finds: for the tests of those who hand a recount on.
+    #[cfg(test)]
+    pub(crate) fn miscount(&mut self) {
+        self.lines[0].len += 1;
+    }
+
     fn seat(&self, slot: Slot) -> Option<&Seat<T>> {
         self.seats.get(slot.index())?.as_ref()
     }

@@ -187,3 +187,28 @@ impl Policy for S3Fifo {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recount_finds_each_fault() {
+        let mut s3_fifo = S3Fifo::new();
+        s3_fifo.check().unwrap();
+        s3_fifo.queues.miscount();
+        assert!(s3_fifo.check().is_err());
+
+        let mut s3_fifo = S3Fifo::new();
+        s3_fifo.queues.push_back(MAIN, Slot::new(0), 1, Seen { id: 0, hits: HITS_MAX });
+        s3_fifo.check().unwrap();
+        s3_fifo.queues.push_back(MAIN, Slot::new(1), 1, Seen { id: 1, hits: HITS_MAX + 1 });
+        assert!(s3_fifo.check().is_err(), "more hits than count");
+
+        let mut s3_fifo = S3Fifo::new();
+        (0..16).for_each(|id| _ = s3_fifo.ghosts.insert(id));
+        s3_fifo.check().unwrap();
+        s3_fifo.ghosts.insert(16);
+        assert!(s3_fifo.check().is_err(), "more ghosts than residents warrant");
+    }
+}

@@ -120,3 +120,20 @@ impl Policy for Sieve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recount_finds_each_fault() {
+        let mut sieve = Sieve::new();
+        sieve.check().unwrap();
+        sieve.queue.miscount();
+        assert!(sieve.check().is_err());
+
+        let mut sieve = Sieve::new();
+        sieve.hand = Some(Slot::new(0));
+        assert!(sieve.check().is_err(), "the hand is at nobody");
+    }
+}

@@ -243,3 +243,20 @@ impl Policy for WTinyLfu {
         parts.into_iter().collect::<Result<(), String>>().map_err(|wrong| format!("w-tiny-lfu: {wrong}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recount_finds_each_fault() {
+        let mut w_tiny_lfu = WTinyLfu::new();
+        w_tiny_lfu.check().unwrap();
+        w_tiny_lfu.queues.miscount();
+        assert!(w_tiny_lfu.check().is_err());
+
+        let mut w_tiny_lfu = WTinyLfu::new();
+        w_tiny_lfu.sketch.grow(1_000);
+        assert!(w_tiny_lfu.check().is_err(), "more counters than residents warrant");
+    }
+}
