@@ -101,6 +101,8 @@ impl World {
             assert_eq!(seen, expected);
             assert_eq!(self.tier.get(&resident.serial), Some(&resident.weight));
         }
+        let told = self.ledger.iter().filter(|(key, resident)| self.ledger.peek(*key) == Some(*resident)).count();
+        assert_eq!(told, self.model.residents.len(), "somebody is missing or told of wrongly");
         let order: Vec<u8> = self.ledger.in_order().into_iter().map(|(key, _)| *key).collect();
         let resident = self.model.residents.iter().map(|resident| resident.key);
         if self.model.lru {
