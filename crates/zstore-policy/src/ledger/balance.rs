@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn an_overhead_is_past_the_bound_only_if_it_is_more() {
+        for (overhead, over) in [(9, false), (10, false), (11, true)] {
+            let mut balance = Balance::new(10);
+            balance.set_overhead(overhead);
+            assert_eq!((balance.over, balance.room_max()), (over, 10_u64.saturating_sub(overhead)), "{overhead} of 10");
+        }
+    }
+
+    #[test]
     fn weights_that_no_longer_add_up_are_not_recovered() {
         let mut balance = Balance::new(u64::MAX);
         assert!(balance.recover(u64::MAX));
