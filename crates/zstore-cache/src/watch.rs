@@ -164,4 +164,83 @@ mod tests {
         *hands.0.lock() = 1_000_000;
         assert_eq!(watch.moment().since(first), Some(Duration::ZERO));
     }
+
+    fn moment(at_ms: u64, setbacks: u64) -> Moment {
+        Moment { at: Timestamp::from_millis(at_ms), setbacks }
+    }
+
+    #[test]
+    fn a_second_behind_is_slack_and_more_is_a_setback() {
+        for (behind, setback) in [(SETBACK_MS, false), (SETBACK_MS + 1, true)] {
+            let hands = Arc::new(Hands(Mutex::new(1_000_000)));
+            let watch = Watch::new(Arc::clone(&hands) as _);
+            let first = watch.moment();
+            *hands.0.lock() -= behind;
+            assert_eq!(watch.moment().since(first).is_none(), setback, "{behind} ms");
+            // Of one clock, without looking for setbacks.
+            assert_eq!(moment(1_000_000 - behind, 0).since(moment(1_000_000, 0)).is_none(), setback, "{behind} ms");
+        }
+    }
+
+    /// What it shows and how long it has been running, which nobody looked at meanwhile.
+    #[derive(Debug)]
+    struct Apart(Mutex<(u64, u64)>);
+
+    impl Clock for Apart {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.lock().0)
+        }
+
+        fn running(&self) -> Duration {
+            Duration::from_millis(self.0.lock().1)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_shows_less_than_has_run_was_set_back() {
+        for (readings, setbacks) in [
+            ([(1_000_500, 11_500), (1_060_500, 71_500)], 0),
+            ([(1_000_500, 11_501), (1_060_501, 71_501)], 1),
+            // The time that ran until the first is not held against the second.
+            ([(1_060_000, 70_000), (1_059_500, 70_400)], 0),
+            ([(1_060_000, 70_000), (1_059_500, 70_501)], 1),
+            // What is not a step further is no new latest time.
+            ([(1_000_099, 10_000), (999_050, 10_000)], 0),
+            ([(1_000_100, 10_000), (999_050, 10_000)], 1),
+        ] {
+            let hands = Arc::new(Apart(Mutex::new((1_000_000, 10_000))));
+            let watch = Watch::new(Arc::clone(&hands) as _);
+            for reading in readings {
+                *hands.0.lock() = reading;
+                assert_eq!(watch.moment().at.as_millis(), reading.0, "{readings:?}");
+                assert_eq!(watch.running(), Duration::from_millis(reading.1));
+            }
+            assert_eq!(watch.moment().setbacks, setbacks, "{readings:?}");
+        }
+    }
+
+    #[test]
+    fn one_may_follow_another_unless_both_are_of_one_clock_and_it_was_earlier() {
+        assert!(moment(5, 0).may_follow(moment(4, 0)));
+        assert!(moment(5, 0).may_follow(moment(5, 0)));
+        assert!(!moment(5, 0).may_follow(moment(6, 0)));
+        assert!(moment(5, 1).may_follow(moment(6, 0)));
+    }
+
+    #[test]
+    fn what_was_noted_of_a_time_to_come_compares_with_none() {
+        let now = moment(10_000, 3);
+        let noted = |at_ms: u64| Moment::noted(Timestamp::from_millis(at_ms), now);
+        assert_eq!(now.since(noted(4_000)), Some(Duration::from_secs(6)));
+        assert_eq!(now.since(noted(12_000)), None);
+        assert_eq!(moment(20_000, 3).since(noted(12_000)), None, "nor later");
+    }
+
+    #[test]
+    fn a_mark_is_what_it_was_set_to() {
+        let mark = Mark::new(moment(5, 1));
+        assert_eq!(mark.get(), moment(5, 1));
+        mark.set(moment(9, 2));
+        assert_eq!(mark.get(), moment(9, 2));
+    }
 }
