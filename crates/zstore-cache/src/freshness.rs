@@ -194,4 +194,50 @@ mod tests {
         let refetching = freshness.expiry(Expiry::Refetch);
         assert_eq!(refetching.useful_age_max(&content("a", "\"1\"")), Some(Duration::from_secs(15)));
     }
+
+    #[test]
+    fn each_setting_sets_its_own() {
+        let seconds = Duration::from_secs;
+        let set = Freshness::aged(seconds(1))
+            .metadata_max_age(seconds(2))
+            .absent_max_age(seconds(3))
+            .expiry(Expiry::Refetch)
+            .stale_while_revalidate(seconds(4))
+            .stale_if_error(seconds(5));
+        let expected = Freshness {
+            max_age: Some(seconds(1)),
+            metadata_max_age: Some(seconds(2)),
+            absent_max_age: Some(seconds(3)),
+            expiry: Expiry::Refetch,
+            stale_while_revalidate: seconds(4),
+            stale_if_error: seconds(5),
+        };
+        assert_eq!(set, expected);
+        assert_eq!(Freshness::revalidate().max_age, Some(Duration::ZERO));
+        assert_eq!(Freshness::new().max_age, None);
+        let immutable = Freshness { absent_max_age: Some(Duration::MAX), ..Freshness::new() };
+        assert_eq!(Freshness::immutable(), immutable);
+    }
+
+    #[test]
+    fn absence_is_believed_no_longer_than_a_value() {
+        let absent = Content::Absent(Key::new("a").unwrap());
+        let seconds = Duration::from_secs;
+        for (absent_max, max, expected) in [(3, 9, 3), (9, 3, 3)] {
+            let freshness =
+                Freshness::aged(seconds(max)).absent_max_age(seconds(absent_max)).stale_if_error(seconds(5));
+            assert_eq!(freshness.age_max(&absent), Some(seconds(expected)));
+            assert_eq!(freshness.useful_age_max(&absent), Some(seconds(expected)), "never served past its age");
+        }
+    }
+
+    #[test]
+    fn what_is_stale_is_within_a_bound_that_it_has_not_reached() {
+        let second = Duration::from_secs(1);
+        assert!(Standing::Fresh.is_fresh() && Standing::Fresh.is_within(Duration::ZERO));
+        assert!(!Standing::Stale(Duration::ZERO).is_fresh());
+        for (past, bound, within) in [(0, 0, false), (0, 1, true), (1, 1, false), (2, 1, false)] {
+            assert_eq!(Standing::Stale(second * past).is_within(second * bound), within, "{past} s of {bound} s");
+        }
+    }
 }
