@@ -74,3 +74,49 @@ impl From<Option<Meta>> for Fetched {
         meta.map_or(Self::Missing, |meta| Self::Value { meta, pieces: Vec::new() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zstore_core::Key;
+
+    use super::*;
+
+    /// Of a value of 4 bytes.
+    fn fetched(pieces: &[(u64, u64, &'static str)]) -> Fetched {
+        let meta = Meta { key: Key::new("a").unwrap(), size: 4, modified: None, version: Version::default() };
+        let piece = |(start, end, bytes): &(u64, u64, &'static str)| Part {
+            range: *start..*end,
+            bytes: Bytes::from_static(bytes.as_bytes()),
+        };
+        Fetched::Value { meta, pieces: pieces.iter().map(piece).collect() }
+    }
+
+    #[test]
+    fn a_piece_is_as_long_as_it_says_and_lies_within_the_value() {
+        for sound in [&[][..], &[(0, 4, "abcd")], &[(0, 1, "a"), (3, 4, "d")], &[(4, 4, "")]] {
+            assert!(fetched(sound).is_sound(), "{sound:?}");
+        }
+        for unsound in [(0, 4, "abc"), (0, 2, "abc"), (2, 5, "cde"), (5, 5, ""), (2, 1, "")] {
+            assert!(!fetched(&[(0, 1, "a"), unsound]).is_sound(), "{unsound:?}");
+        }
+        assert!(Fetched::Missing.is_sound() && Fetched::Unchanged(Version::default()).is_sound());
+    }
+
+    #[test]
+    fn only_a_piece_of_all_bytes_is_the_whole() {
+        let whole = fetched(&[(0, 2, "ab"), (0, 4, "abcd")]);
+        assert_eq!(whole.whole().map(|(meta, bytes)| (meta.size, &bytes[..])), Some((4, &b"abcd"[..])));
+        assert!(whole.is_whole() && whole.meta().is_some());
+        for part in [fetched(&[]), fetched(&[(0, 2, "ab"), (2, 4, "cd")]), Fetched::Unchanged(Version::default())] {
+            assert!(!part.is_whole() && part.whole().is_none(), "{part:?}");
+        }
+        assert!(Fetched::Missing.is_whole(), "it answers what was asked");
+        assert!(Fetched::Missing.whole().is_none() && Fetched::Missing.meta().is_none());
+    }
+
+    #[test]
+    fn the_bytes_of_all_pieces_came() {
+        assert_eq!(fetched(&[(0, 1, "a"), (2, 4, "cd")]).bytes(), 3);
+        assert_eq!((Fetched::Missing.bytes(), Fetched::Unchanged(Version::default()).bytes()), (0, 0));
+    }
+}
