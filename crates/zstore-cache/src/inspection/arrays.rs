@@ -130,4 +130,23 @@ mod tests {
         assert_eq!(stats.iter().map(|array| array.stats.hits).sum::<u64>(), ARRAYS_MAX as u64 + 10);
         assert!(stats.len() <= ARRAYS_MAX + 1);
     }
+
+    #[test]
+    fn residents_are_counted_with_their_array_as_long_as_there_are_not_too_many() {
+        let keys =
+            |array: &str, count: u64| (0..count).map(|at| Key::new(format!("{array}/c/{at}")).unwrap()).collect();
+        let (known, unknown): (Vec<Key>, Vec<Key>) = (keys("known", 2), keys("unknown", 3));
+        let counted = |arrays: &Arrays| -> Vec<(String, u64, u64)> {
+            let all = arrays.stats(known.iter().map(|key| (key, 10)).chain(unknown.iter().map(|key| (key, 7))));
+            let all = all.into_iter().filter(|array| array.resident_blobs > 0);
+            all.map(|array| (array.array, array.resident_blobs, array.resident_bytes)).collect()
+        };
+        let arrays = Arrays::default();
+        arrays.of(&known[0]);
+        assert_eq!(counted(&arrays), [("known".into(), 2, 20), ("unknown".into(), 3, 21)]);
+        for at in 1..ARRAYS_MAX {
+            arrays.of(&Key::new(format!("a{at}/zarr.json")).unwrap());
+        }
+        assert_eq!(counted(&arrays), [(String::new(), 3, 21), ("known".into(), 2, 20)]);
+    }
 }

@@ -131,6 +131,29 @@ mod tests {
         assert_eq!(later.count(), 0);
     }
 
+    #[test]
+    fn what_was_counted_since_is_the_difference() {
+        let durations = Durations::default();
+        durations.record(Duration::from_millis(1));
+        let before = durations.read();
+        durations.record(Duration::from_millis(1));
+        durations.record(Duration::from_millis(30));
+        let since = durations.read().since(&before);
+        assert_eq!((since.count(), since.total()), (2, Duration::from_millis(31)));
+        assert_eq!(since.quantile(0.5), Some(Duration::from_nanos(1_024_000)));
+        let none = before.since(&durations.read());
+        assert_eq!((none.count(), none.total(), none.quantile(1.0)), (0, Duration::ZERO, None));
+    }
+
+    #[test]
+    fn what_takes_longer_than_is_told_apart_is_told_as_the_longest() {
+        for longer in [Duration::from_secs(101), Duration::from_secs(134), Duration::MAX] {
+            let durations = Durations::default();
+            durations.record(longer);
+            assert_eq!(durations.read().quantile(0.0), Some(Duration::from_nanos(100_663_296_000)), "{longer:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_duration_lies_in_its_bucket_and_in_none_before(ns in 0u64..100_000_000_000) {
