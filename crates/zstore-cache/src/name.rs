@@ -142,6 +142,14 @@ mod tests {
     }
 
     #[test]
+    fn policies_tell_every_blob_from_every_other_and_know_it_again() {
+        let id = |key: &str, part: Part| Namespace::policy_id(&BlobId { key: Key::new(key).unwrap(), part });
+        let all = || [id("a", Part::Whole), id("a", Part::Block(0)), id("a", Part::Block(1)), id("b", Part::Whole)];
+        assert_eq!(all(), all());
+        assert_eq!(all().into_iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
+
+    #[test]
     fn namespaces_keys_and_parts_never_share_a_name() {
         let all = [
             name("n", "a", Part::Whole),

@@ -67,6 +67,26 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn parts_are_assembled_or_nothing_is() {
+        let meta = Meta {
+            key: zstore_core::Key::new("a").unwrap(),
+            size: 6,
+            modified: None,
+            version: zstore_core::Version::default(),
+        };
+        let part = |start: u64, bytes: &'static [u8]| Part {
+            range: start..start + bytes.len() as u64,
+            bytes: Bytes::from_static(bytes),
+        };
+        let mut pieces = Pieces::default();
+        pieces.add_parts(&[part(0, b"ab"), part(2, b"cd")]);
+        let assembled = pieces.assemble(meta.clone(), vec![1..3, 0..4, 5..5]).unwrap();
+        let expected = vec![part(1, b"bc"), part(0, b"abcd"), part(5, b"")];
+        assert_eq!((assembled.meta, assembled.parts), (meta.clone(), expected));
+        assert!(pieces.assemble(meta, vec![0..1, 3..5]).is_none());
+    }
+
     proptest! {
         #[test]
         fn a_range_is_joined_if_and_only_if_every_byte_is_in_some_piece(

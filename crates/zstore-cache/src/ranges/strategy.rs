@@ -87,3 +87,33 @@ impl RangeStrategy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_what_its_page_says() {
+        let default = RangeStrategy::WholeUpTo { size_max: 1_048_576, block_size: 65_536 };
+        assert_eq!(RangeStrategy::default(), default);
+        assert_eq!((GAP_BYTES, CALL_BYTES_MAX), (262_144, 16_777_216));
+    }
+
+    #[test]
+    fn a_block_is_a_power_of_two_from_4_kib_to_1_gib() {
+        let check = |block_size: u64| RangeStrategy::Blocks { block_size }.check();
+        assert!([4096, 8192, 1 << 30].into_iter().all(|block_size| check(block_size).is_ok()));
+        assert!([0, 2048, 4097, 6144, 1 << 31].into_iter().all(|block_size| check(block_size).is_err()));
+        assert!(RangeStrategy::WholeUpTo { size_max: 1, block_size: 4096 }.check().is_ok());
+        assert!(RangeStrategy::WholeUpTo { size_max: 0, block_size: 4096 }.check().is_err());
+    }
+
+    #[test]
+    fn a_whole_takes_a_quarter_of_the_room_at_most() {
+        let strategy = RangeStrategy::WholeUpTo { size_max: 100, block_size: 4096 };
+        for (room, whole) in [(None, 100), (Some(1_000), 100), (Some(200), 50), (Some(3), 0)] {
+            assert_eq!(strategy.whole_bytes_max(room), whole, "{room:?}");
+        }
+        assert_eq!(RangeStrategy::Blocks { block_size: 4096 }.whole_bytes_max(None), 0);
+    }
+}
