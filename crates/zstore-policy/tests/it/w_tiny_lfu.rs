@@ -81,6 +81,19 @@ fn the_oldest_of_the_window_leaves_unless_it_beats_the_oldest_of_main() {
 }
 
 #[test]
+fn what_main_has_free_need_not_be_won() {
+    let mut policy = filled(985, 1);
+    policy.insert(candidate(985, 6));
+    policy.insert(candidate(986, 4));
+    hit(&mut policy, 985, 1);
+    hit(&mut policy, 986, 1);
+    // Main has 985 of 990, the window 10 of 10.
+    assert!(policy.admit(&candidate(987, 6), 1));
+    // 5 of its 6 are free, so that 985, asked for twice, must beat one of those who were asked for once, and not two.
+    assert_eq!(policy.victim(), Some(Slot::new(0)));
+}
+
+#[test]
 fn those_hit_in_main_are_protected_until_others_need_their_place() {
     let mut policy = filled(10, 100);
     // Main is 990: 792 for the protected, which is seven of these.
