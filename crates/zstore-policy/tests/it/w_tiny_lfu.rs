@@ -109,6 +109,16 @@ fn those_hit_in_main_are_protected_until_others_need_their_place() {
 }
 
 #[test]
+fn as_many_are_protected_as_just_fit() {
+    let mut policy = filled(10, 99);
+    // 8 of 99 are the 792 there are for them.
+    (0..8).for_each(|id| hit(&mut policy, id, 1));
+    policy.insert(candidate(10, 11));
+    let victims: Vec<usize> = std::iter::from_fn(|| policy.victim()).map(Slot::index).collect();
+    assert_eq!(victims, [8, 9, 10, 0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
 fn the_window_hands_on_its_oldest_while_there_is_room() {
     let mut policy = filled(30, 1);
     hit(&mut policy, 0, 1);
