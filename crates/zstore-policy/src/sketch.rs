@@ -157,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_recount_finds_an_ageing_that_was_missed_and_words_that_are_no_power_of_two() {
+        let mut sketch = Sketch::new();
+        sketch.accesses = sketch.period() - 1;
+        sketch.check(0).unwrap();
+        sketch.accesses += 1;
+        assert!(sketch.check(0).is_err());
+        let mut sketch = Sketch::new();
+        sketch.words.pop();
+        assert!(sketch.check(0).is_err());
+    }
+
+    #[test]
     fn halving_moves_no_bit_into_a_neighbour() {
         let mut sketch = Sketch::new();
         sketch.words = vec![u64::MAX; WORDS_MIN];
