@@ -65,9 +65,10 @@ mod tests {
         assert!(gates.enter(&b).now_or_never().is_some(), "another key's gate is open");
         let mut waiting = Box::pin(gates.enter(&a));
         assert!((&mut waiting).now_or_never().is_none(), "a held gate is closed");
+        assert_eq!(gates.under_way(), 1);
         drop(held);
         drop(waiting.await);
-        assert!(gates.0.lock().is_empty());
+        assert_eq!(gates.under_way(), 0);
     }
 
     #[tokio::test]

@@ -83,6 +83,8 @@ mod tests {
         ] {
             assert_eq!(nearness.calls(&blocks.iter().copied().collect()), calls, "{blocks:?}");
         }
+        let blocks = [0, 1, 2, 3, 4, 5, 6, 20].into();
+        assert_eq!(nearness.in_one_call().calls(&blocks), [[0..7, 20..21]]);
     }
 
     #[test]
