@@ -295,6 +295,7 @@ mod tests {
             (Content::Block(meta(1 << 40), 1 << 20..(1 << 20) + bytes.len() as u64), &bytes[..]),
             (Content::Whole(Meta { modified: None, version: Version::default(), ..meta(0) }), &[]),
             (Content::Absent(meta(0).key), &[]),
+            (Content::Whole(Meta { version: Version { id: Some("of-7".into()), ..meta(0).version }, ..meta(0) }), &[]),
         ] {
             let (header, blob) = blob(content, bytes);
             let read = Header::decode(&blob).unwrap();
@@ -314,15 +315,37 @@ mod tests {
         assert_eq!(Header::decode(&blob[..3]), Err(Damage::Short(FIXED_BYTES)));
     }
 
+    /// What is read of a header in which this field is another one, and the checksum is right all the same.
+    fn forged(header: &Header, at: usize, field: &[u8]) -> Result<Header, Damage> {
+        let mut body = header.encode()[..header.len - 4].to_vec();
+        body[at..at + field.len()].copy_from_slice(field);
+        let checksum = crc32fast::hash(&body).to_le_bytes();
+        Header::decode(&[&body[..], &checksum[..]].concat())
+    }
+
     #[test]
-    fn an_absence_that_was_modified_or_has_a_version_is_none() {
-        let (_, blob) = blob(Content::Absent(meta(0).key), &[]);
-        let forged = |at: usize, field: &[u8]| {
-            let mut body = blob[..blob.len() - 4].to_vec();
-            body[at..at + field.len()].copy_from_slice(field);
-            let checksum = crc32fast::hash(&body).to_le_bytes();
-            Header::decode(&[&body[..], &checksum[..]].concat())
-        };
+    fn a_length_that_no_header_has_is_damage_before_more_is_read() {
+        let said = |len: u32| Header::decode(&[&MAGIC[..], &len.to_le_bytes()[..]].concat());
+        let (least, most) = (FIXED_BYTES as u32 + 4, HEADER_BYTES_MAX as u32);
+        assert_eq!([said(least - 1), said(most + 1)], [Err(Damage::Header), Err(Damage::Header)]);
+        assert_eq!([said(least), said(most)], [least, most].map(|len| Err(Damage::Short(len as usize))));
+    }
+
+    #[test]
+    fn a_whole_value_begins_at_its_first_byte_and_ends_at_its_last() {
+        let (header, _) = blob(Content::Whole(meta(40)), &[7; 40]);
+        let sized = |size: u64, start: u64| forged(&header, 16, &[size.to_le_bytes(), start.to_le_bytes()].concat());
+        assert!(sized(40, 0).is_ok());
+        for (size, start) in [(41, 0), (41, 1), (39, 0), (40, 1)] {
+            assert_eq!(sized(size, start), Err(Damage::Header), "from {start} of {size}");
+        }
+    }
+
+    #[test]
+    fn an_absence_that_has_a_size_or_was_modified_or_has_a_version_is_none() {
+        let (header, _) = blob(Content::Absent(meta(0).key), &[]);
+        let forged = |at: usize, field: &[u8]| forged(&header, at, field);
+        assert_eq!(forged(16, &1_u64.to_le_bytes()), Err(Damage::Header), "a size");
         assert!(forged(56, &u64::MAX.to_le_bytes()).is_ok(), "never modified, as it was");
         assert_eq!(forged(56, &7_u64.to_le_bytes()), Err(Damage::Header), "modified");
         assert_eq!(forged(72, &0_u32.to_le_bytes()), Err(Damage::Header), "an empty entity tag");
@@ -350,6 +373,18 @@ mod tests {
                 assert_eq!(header.verify(checked, &flipped), Err(Damage::Bytes));
             }
         }
+    }
+
+    #[test]
+    fn bytes_of_another_length_or_from_within_a_checked_block_are_damage() {
+        let block = CHECKED_BYTES as u64;
+        // All alike, so that their checksums tell nothing.
+        let bytes = vec![3; 2 * CHECKED_BYTES];
+        let (header, _) = blob(Content::Whole(meta(2 * block)), &bytes);
+        assert_eq!(header.verify(0..2 * block, &bytes), Ok(()));
+        assert_eq!(header.verify(0..2 * block, &bytes[..CHECKED_BYTES]), Err(Damage::Bytes), "half of them");
+        assert_eq!(header.verify(0..block, &bytes), Err(Damage::Bytes), "twice as many");
+        assert_eq!(header.verify(1..block + 1, &bytes[..CHECKED_BYTES]), Err(Damage::Bytes), "from within");
     }
 
     proptest! {
