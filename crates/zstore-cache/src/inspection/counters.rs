@@ -153,4 +153,52 @@ mod tests {
             assert_eq!(count as usize, at);
         }
     }
+
+    #[test]
+    fn each_count_is_told_under_its_own_name_of_the_cache_and_of_the_array() {
+        let tallies = Tallies::new("n", true);
+        let key = Key::new("a/zarr.json").unwrap();
+        (1..).zip(Count::ALL).for_each(|(more, count)| tallies.add(&key, count, more));
+        let stats = Stats {
+            hits: 1,
+            absent_hits: 2,
+            misses: 3,
+            coalesced: 4,
+            revalidated: 5,
+            stale: 6,
+            bypassed: 7,
+            source_requests: 8,
+            source_bytes: 9,
+            tier_bytes: 10,
+            evictions: 11,
+            expirations: 12,
+            corrupt: 13,
+            refused: 14,
+            tier_faults: 15,
+            ..Stats::default()
+        };
+        assert_eq!(tallies.stats(), stats);
+        let arrays = tallies.arrays.as_ref().unwrap().stats(std::iter::empty());
+        assert_eq!(
+            arrays.into_iter().map(|array| (array.array, array.stats)).collect::<Vec<_>>(),
+            [("a".into(), stats)]
+        );
+    }
+
+    #[test]
+    fn what_the_source_and_what_the_tier_took_are_two_histograms() {
+        let tallies = Tallies::new("n", false);
+        tallies.source_took(Duration::from_millis(1));
+        (0..2).for_each(|_| tallies.tier_took(Duration::from_millis(5)));
+        let (source, tier) = (tallies.stats().source_latency, tallies.stats().tier_latency);
+        assert_eq!((source.count(), source.total()), (1, Duration::from_millis(1)));
+        assert_eq!((tier.count(), tier.total()), (2, Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn who_leaves_for_room_or_age_is_counted_and_who_was_told_to_is_not() {
+        let counted = Reason::ALL.map(Count::of_leaving);
+        assert_eq!(counted[..2], [Some(Count::Evictions), Some(Count::Expirations)]);
+        assert_eq!(counted[2..], [None; 5]);
+    }
 }

@@ -54,3 +54,19 @@ impl Outcome {
 pub(crate) fn read_span(operation: &'static str, key: &Key) -> Span {
     tracing::debug_span!(target: TARGET, "read", operation, %key, outcome = tracing::field::Empty)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_fetched_besides_tells_more_than_what_was_resident_unless_it_was_a_hit() {
+        for (resident, fetched, both) in [
+            (Outcome::Stale, Outcome::Hit, Outcome::Stale),
+            (Outcome::Stale, Outcome::Miss, Outcome::Miss),
+            (Outcome::Hit, Outcome::Coalesced, Outcome::Coalesced),
+        ] {
+            assert_eq!(resident.unless(fetched), both);
+        }
+    }
+}
