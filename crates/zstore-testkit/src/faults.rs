@@ -155,10 +155,10 @@ impl Faults {
                 Some(Fault::Tear(Damage::any(seed), Some(any_kind(seed))))
             }
             Operation::Get | Operation::GetRanges if seed.chance(rates.truncated_read) => {
-                Some(Fault::Misread(Misread::Truncate(seed.next())))
+                Some(Fault::Misread(Misread::Truncate(seed.draw())))
             }
             Operation::Get | Operation::GetRanges if seed.chance(rates.flipped_read) => {
-                Some(Fault::Misread(Misread::Flip(seed.next())))
+                Some(Fault::Misread(Misread::Flip(seed.draw())))
             }
             _ => None,
         }

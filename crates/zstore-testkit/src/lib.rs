@@ -9,7 +9,8 @@
 //! - [`Recorder`]: what a store was asked, and how much of it at once;
 //! - [`Gated`] and [`Held`]: calls held half way, so that a race is a script;
 //! - [`Metered`]: how many bytes a store may hold, at every instant;
-//! - [`Faulty`], [`Calls`], [`Rates`] and [`Damage`]: failures, delays, hangs and torn writes, by rule and by seed.
+//! - [`Faulty`], [`Calls`], [`Rates`] and [`Damage`]: failures, delays, hangs and torn writes, by rule and by seed;
+//! - [`Seed`]: chance that can be had again.
 //!
 //! The instruments are wrappers: each is a store around a store, shows as `Recorder(MapStore(..))`, and passes the suite when its
 //! inner store does. To look at them while something else owns them, share them by `Arc`.
@@ -62,3 +63,4 @@ pub use manual_clock::ManualClock;
 pub use map_store::MapStore;
 pub use metered::Metered;
 pub use recorder::{Recorder, Request};
+pub use seed::Seed;

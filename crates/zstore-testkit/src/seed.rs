@@ -1,16 +1,27 @@
-//! A small deterministic source of chance: the same seed, the same faults.
+//! A small deterministic source of chance: the same seed, the same faults, the same schedule.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): one word of state, every seed
 /// is a good one, and nothing here needs more.
+///
+/// # Examples
+/// ```
+/// use zstore_testkit::Seed;
+///
+/// let (mut one, mut other) = (Seed::new(7), Seed::new(7));
+/// assert_eq!(one.pick(&["set", "get", "delete"]), other.pick(&["set", "get", "delete"]));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Seed(u64);
+pub struct Seed(u64);
 
 impl Seed {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// What follows is decided by `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// The next number.
+    pub const fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,15 +30,28 @@ impl Seed {
     }
 
     /// A number from 0 to before `end`; 0 if there is none. The bias is below `end` in 2^64.
-    pub(crate) const fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.next() % end }
+    pub const fn below(&mut self, end: u64) -> u64 {
+        if end == 0 { 0 } else { self.draw() % end }
     }
 
     /// True in `share` of the cases, which is from 0.0 to 1.0.
-    pub(crate) fn chance(&mut self, share: f64) -> bool {
+    pub fn chance(&mut self, share: f64) -> bool {
         // 53 bits are what a double holds exactly.
         const UNIT: f64 = (1_u64 << 53) as f64;
-        ((self.next() >> 11) as f64) / UNIT < share
+        ((self.draw() >> 11) as f64) / UNIT < share
+    }
+
+    /// True in so many of a hundred cases.
+    pub const fn percent(&mut self, share: u64) -> bool {
+        self.below(100) < share
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn pick<V: Copy>(&mut self, of: &[V]) -> V {
+        of[self.below(of.len() as u64) as usize]
     }
 }
 
@@ -38,7 +62,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_published_algorithm() {
         let mut seed = Seed::new(1_234_567);
-        assert_eq!([seed.next(), seed.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+        assert_eq!([seed.draw(), seed.draw()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 
     #[test]
