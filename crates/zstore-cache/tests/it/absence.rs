@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use zstore_cache::CacheStore;
-use zstore_core::{ByteRange, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_core::{ByteRange, Clock, ReadStore, ReadStoreExt, Store, StoreExt, Timestamp};
 use zstore_testkit::ManualClock;
 
 use crate::setup::{Cache, Source, built, cache, key, plant, read, source, tier};
@@ -62,6 +62,18 @@ async fn absence_is_believed_no_longer_than_its_age() {
     clock.advance(Duration::from_millis(59_999));
     assert_eq!(read(&cache, "k").await, None);
     clock.advance(Duration::from_millis(1));
+    assert_eq!(read(&cache, "k").await.unwrap(), "value");
+}
+
+#[tokio::test]
+async fn absence_from_before_the_clock_was_set_back_is_not_believed() {
+    let (source, clock, cache) = keeping(Duration::from_secs(60)).await;
+    assert_eq!(read(&cache, "k").await, None);
+    cache.flush().await;
+    plant(&source, "k", "value").await;
+    clock.set(Timestamp::from_millis(clock.now().as_millis() - 3_600_000));
+    let part = cache.get_range(&key("k"), ByteRange::Suffix(3)).await.unwrap();
+    assert_eq!(part.unwrap(), "lue");
     assert_eq!(read(&cache, "k").await.unwrap(), "value");
 }
 

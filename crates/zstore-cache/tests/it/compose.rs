@@ -127,6 +127,21 @@ async fn the_ages_of_both_tiers_do_not_add_up() {
 }
 
 #[tokio::test]
+async fn what_the_cache_below_has_of_another_version_vouches_for_nothing() {
+    let world = world(Freshness::aged(AGE), 1 << 20).await;
+    plant(&world.source, "k", "old").await;
+    read(&world.cache, "k").await;
+    world.settled().await;
+    plant(&world.source, "k", "new").await;
+    world.clock.advance(AGE);
+    // Somebody else reads from disk, and memory is not told.
+    assert_eq!(read(world.cache.source().as_ref(), "k").await.unwrap(), "new");
+    world.settled().await;
+    assert!(world.at_hand("k").is_none());
+    assert_eq!(read(&world.cache, "k").await.unwrap(), "new");
+}
+
+#[tokio::test]
 async fn what_did_not_change_is_renewed_in_both_tiers_by_one_request() {
     let world = world(Freshness::aged(AGE), 1 << 20).await;
     plant(&world.source, "k", "value").await;

@@ -166,6 +166,33 @@ async fn what_was_deleted_while_the_tier_could_not_be_opened_does_not_come_back(
     cache.check().unwrap();
 }
 
+#[tokio::test]
+async fn of_more_writes_than_are_remembered_while_the_tier_could_not_be_opened_none_is_undone() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    let open = || built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).clock(Arc::clone(&clock) as _));
+    let cache = open().await;
+    for name in ["first", "last"] {
+        cache.put(&key(name), "old").await.unwrap();
+    }
+    drop(cache);
+    tier.fail_always(Calls::All, ErrorKind::Io);
+    let cache = open().await;
+    cache.delete(&key("first")).await.unwrap();
+    for at in 0..1_100 {
+        cache.delete(&key(&format!("between/{at}"))).await.unwrap();
+    }
+    cache.delete(&key("last")).await.unwrap();
+    tier.heal();
+    clock.advance(Duration::from_secs(60));
+    plant(&source, "another", "value").await;
+    read(&cache, "another").await;
+    cache.flush().await;
+    assert_eq!(cache.info().resident_blobs, 1, "the tier was opened");
+    assert_eq!((read(&cache, "first").await, read(&cache, "last").await), (None, None));
+    cache.check().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hung_tier_costs_a_write_one_time_out_however_much_is_resident_of_its_key() {
     let clock = Arc::new(zstore_testkit::ManualClock::default());
@@ -178,6 +205,27 @@ async fn a_hung_tier_costs_a_write_one_time_out_however_much_is_resident_of_its_
     cache.flush().await;
     assert_eq!(cache.info().resident_blobs, 99);
     tier.hang(Operation::Delete);
+    let begun = tokio::time::Instant::now();
+    cache.put(&key("k"), "new").await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+    assert_eq!(read(&cache, "k").await.unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_tier_costs_a_write_one_time_out_though_a_value_is_landing() {
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let (source, tier) = (source(), Arc::new(Failing::new(MemoryStore::new())));
+    plant(&source, "k", vec![1; 10 * 4096]).await;
+    let builder =
+        CacheStore::builder(source, Arc::clone(&tier)).range_strategy(RangeStrategy::Blocks { block_size: 4096 });
+    let cache = built(builder.range_gap(1 << 20).tier_timeout(Duration::from_secs(2)).clock(clock)).await;
+    cache.get_range(&key("k"), ByteRange::Bounded(0..10)).await.unwrap();
+    cache.flush().await;
+    assert_eq!(cache.info().resident_blobs, 1);
+    tier.hang(Operation::Delete);
+    // The whole value lands behind its reader, and the block that it makes needless cannot be removed.
+    read(&cache, "k").await.unwrap();
+    tokio::task::yield_now().await;
     let begun = tokio::time::Instant::now();
     cache.put(&key("k"), "new").await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(2));

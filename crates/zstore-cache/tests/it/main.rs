@@ -30,3 +30,4 @@ mod setup; // sources, tiers, caches
 mod threads; // C1, from many threads
 mod truth; // C1
 mod warm; // fetching ahead of use
+mod weak; // versions that cannot be asked about
