@@ -5,23 +5,23 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use zstore_cache::CacheStore;
 use zstore_core::{
     ByteRange, Clock, Error, ErrorKind, Fetch, GetOptions, Key, Object, Part, Prefix, ReadStore, Result, SetMode,
-    Store, StoreExt, Version,
+    Store, Version,
 };
 use zstore_memory::MemoryStore;
-use zstore_testkit::{ManualClock, Metered};
+use zstore_testkit::{ManualClock, Metered, Seed};
 
 use super::{
-    conductor::{Chance, Conductor},
+    conductor::Conductor,
     history::{Began, History},
-    stage::{Scribe, Stage},
+    stage::Stage,
 };
 use crate::setup::key;
 
-pub(crate) type Source = Stage<Scribe<MemoryStore>>;
-pub(crate) type Tier = Stage<Scribe<Metered<MemoryStore>>>;
-pub(crate) type Cache = CacheStore<Source, Tier>;
+pub(crate) type Source = Stage<MemoryStore>;
+pub(crate) type Tier = Stage<Metered<MemoryStore>>;
 
-pub(crate) const KEYS: [&str; 4] = ["a/1", "a/2", "b", "a"];
+/// Two are below a prefix, and one of those describes an array.
+pub(crate) const KEYS: [&str; 4] = ["a/1", "a/.zarray", "b", "a"];
 
 /// One thing to do.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub(crate) enum Op {
     /// Writes to the source behind the cache's back.
     Behind(&'static str),
     Advance(u64),
+    /// The tier that failed from the beginning works again, and is tried again.
+    Heal,
 }
 
 /// What actors may do besides reading and writing.
@@ -63,9 +65,13 @@ pub(crate) struct Licence {
 }
 
 impl Op {
-    pub(crate) fn draw(chance: &mut Chance, licence: Licence) -> Self {
+    pub(crate) fn draw(chance: &mut Seed, licence: Licence) -> Self {
         let key = chance.pick(&KEYS[..licence.keys]);
         let prefix = if chance.percent(70) { Prefix::new("a").unwrap() } else { Prefix::root() };
+        // Where others write too, little of what goes wrong shows before time has passed.
+        if licence.behind && chance.percent(35) {
+            return if chance.percent(50) { Self::Behind(key) } else { Self::Advance(chance.pick(&[1, 5, 10, 15])) };
+        }
         match chance.below(100) {
             0..22 => Self::Set(key),
             22..25 => Self::Create(key),
@@ -83,13 +89,12 @@ impl Op {
             83..90 => Self::Parts(key, (0..chance.below(3)).map(|_| range(chance)).collect()),
             90..94 => Self::Head(key),
             94..96 if licence.time => Self::Advance(chance.below(20)),
-            96..100 if licence.behind => Self::Behind(key),
             _ => Self::Get(key),
         }
     }
 }
 
-fn range(chance: &mut Chance) -> ByteRange {
+fn range(chance: &mut Seed) -> ByteRange {
     let at = chance.pick(&[0, 8, 4000, 4096, 8192, 9000]);
     let length = chance.pick(&[1, 8, 200, 4096, 9000]);
     match chance.below(5) {
@@ -100,9 +105,10 @@ fn range(chance: &mut Chance) -> ByteRange {
 }
 
 /// Who does things.
-pub(crate) struct Actor {
-    pub(crate) cache: Cache,
+pub(crate) struct Actor<S> {
+    pub(crate) cache: CacheStore<S, Tier>,
     pub(crate) source: Arc<Source>,
+    pub(crate) tier: Arc<Tier>,
     pub(crate) conductor: Arc<Conductor>,
     pub(crate) history: Arc<History>,
     pub(crate) clock: Arc<ManualClock>,
@@ -112,7 +118,7 @@ pub(crate) struct Actor {
     pub(crate) source_fails: bool,
 }
 
-impl Actor {
+impl<S: Store + 'static> Actor<S> {
     /// Does all of this, each to the end or until it has been polled so often.
     pub(crate) async fn play(mut self, ops: Vec<(Op, Option<usize>)>) {
         let conductor = Arc::clone(&self.conductor);
@@ -186,11 +192,16 @@ impl Actor {
             Op::Behind(name) => {
                 let key = key(name);
                 let value = self.history.mint(&key);
-                // Past the stage: it is done at once.
-                self.source.store.put(&key, value.bytes()).await.unwrap();
+                self.source.change(&key, value).await;
             }
             Op::Advance(seconds) => {
                 self.clock.advance(Duration::from_secs(seconds));
+                self.history.clock(self.clock.now().as_millis());
+            }
+            Op::Heal => {
+                self.tier.heal();
+                // Past the pause after which it is opened, or past the rest after it gave no answer.
+                self.clock.advance(Duration::from_secs(31));
                 self.history.clock(self.clock.now().as_millis());
             }
         }

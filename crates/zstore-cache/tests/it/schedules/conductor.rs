@@ -14,37 +14,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-
-/// SplitMix64: one word of state, every seed is a good one.
-#[derive(Debug)]
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) const fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// True in so many of a hundred cases.
-    pub(crate) const fn percent(&mut self, share: u64) -> bool {
-        self.below(100) < share
-    }
-
-    pub(crate) fn pick<V: Copy>(&mut self, of: &[V]) -> V {
-        of[self.below(of.len() as u64) as usize]
-    }
-}
+use zstore_testkit::Seed;
 
 /// How the next of those that wait is chosen.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +35,7 @@ struct Waiting {
 
 #[derive(Debug)]
 struct State {
-    chance: Chance,
+    chance: Seed,
     style: Style,
     /// How often, in percent, somebody is let go between two polls.
     haste: u64,
@@ -93,7 +63,7 @@ const STALL: Duration = Duration::from_secs(6);
 impl Conductor {
     /// `hurried`: time passes now and then while calls wait, so that they are given up.
     pub(crate) fn new(seed: u64, hurried: bool) -> Arc<Self> {
-        let mut chance = Chance::new(seed);
+        let mut chance = Seed::new(seed);
         let style = if chance.percent(40) { Style::Ranked } else { Style::Even };
         let haste = chance.pick(&[10, 30, 60, 100]);
         let state = State {
@@ -248,7 +218,7 @@ impl Future for Point<'_> {
         }
         let Some(serial) = self.serial else {
             state.serial += 1;
-            let (serial, rank) = (state.serial, state.chance.next());
+            let (serial, rank) = (state.serial, state.chance.draw());
             let waiting = Waiting { serial, rank, label: self.label, waker: context.waker().clone() };
             state.waiting.push_back(waiting);
             drop(state);

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use zstore_cache::Freshness;
 use zstore_core::{ByteRange, Key, Meta, Part, Prefix, Version};
 
 /// A value, told apart from all others by every eight bytes of it.
@@ -59,7 +60,7 @@ struct Book {
 pub(crate) struct History {
     book: Mutex<Book>,
     /// How old an answer may be.
-    age_max: Option<Duration>,
+    freshness: Freshness,
     /// Whether the tier never holds what the source does not, so that a crash at any moment leaves no old copy.
     copies_true: bool,
 }
@@ -95,8 +96,15 @@ impl Book {
 }
 
 impl History {
-    pub(crate) fn new(age_max: Option<Duration>, copies_true: bool) -> Arc<Self> {
-        Arc::new(Self { book: Mutex::default(), age_max, copies_true })
+    pub(crate) fn new(freshness: Freshness, copies_true: bool) -> Arc<Self> {
+        Arc::new(Self { book: Mutex::default(), freshness, copies_true })
+    }
+
+    /// How old an answer about this key may be.
+    fn age_max(&self, key: &Key) -> Option<Duration> {
+        let Freshness { max_age, metadata_max_age, stale_while_revalidate, stale_if_error, .. } = self.freshness;
+        let metadata = metadata_max_age.filter(|_| key.as_str().ends_with("/.zarray"));
+        Some(metadata.or(max_age)? + stale_while_revalidate.max(stale_if_error))
     }
 
     pub(crate) fn violations(&self) -> Vec<String> {
@@ -165,7 +173,7 @@ impl History {
     pub(crate) fn begin(&self, key: &Key, now: u64) -> Began {
         let mut book = self.book.lock();
         let stamp = book.stamp();
-        let Some(age) = self.age_max else { return Began { stamp, oldest: stamp } };
+        let Some(age) = self.age_max(key) else { return Began { stamp, oldest: stamp } };
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let young = book.clock.iter().find(|(_, millis)| millis.saturating_add(age) >= now);
         let barrier = book.barriers.get(key).copied().unwrap_or(0);
