@@ -23,7 +23,7 @@ pub(crate) struct World<S: ReadStore + ?Sized = Source> {
     pub(crate) cache: CacheStore<S, Tier>,
 }
 
-async fn world(freshness: Freshness) -> World {
+pub(crate) async fn world(freshness: Freshness) -> World {
     over(Recorder::new(Faulty::new(MapStore::new())), freshness).await
 }
 
