@@ -1,8 +1,8 @@
 //! A hit in files: a cache over a tier in a directory, beside reading plain files of the same sizes.
 //!
-//! All files are in the page cache. The peers check nothing: `std fs read` is what the system takes at least, from the calling thread;
-//! `plain LocalStore` is the tier's own store without the cache around it. What is asked of stores runs in a task of a runtime with several
-//! threads, as programs do it.
+//! All files are in the page cache. The peers check nothing: `std fs read` is what the system takes at least, from
+//! the calling thread; `plain LocalStore` is the tier's own store without the cache around it. What is asked of
+//! stores runs in a task of a runtime with several threads, as programs do it.
 
 use std::{
     error::Error,

@@ -1,7 +1,8 @@
 //! A hit in memory: a cache over a tier in memory, beside caches that only map keys to bytes.
 //!
-//! All hold the same 10,000 values of 4 KiB under the same keys and are asked in the same order, by one thread; each peer is as it comes,
-//! its hasher included. Asynchronous hits are polled once, as a task would, so that no executor is measured.
+//! All hold the same 10,000 values of 4 KiB under the same keys and are asked in the same order, by one thread; each
+//! peer is as it comes, its hasher included. Asynchronous hits are polled once, as a task would, so that no executor
+//! is measured.
 
 use std::{error::Error, hint::black_box, sync::Arc};
 

@@ -15,13 +15,15 @@ use zstore_core::{
 };
 use zstore_memory::MemoryStore;
 
-/// Timers of tokio tick in milliseconds, so a microsecond of the model is one of those: on a paused clock that costs nothing.
+/// Timers of tokio tick in milliseconds, so a microsecond of the model is one of those: on a paused clock that costs
+/// nothing.
 const SCALE: u32 = 1000;
 /// Answers that are under way take turns of this many bytes.
 const TURN_BYTES: u64 = 32 << 10;
 
-/// Counts what is asked of a store in memory, and takes as long as a distant one. `get_ranges` is left as the contract has it, one request for each range:
-/// that is what `zstore-remote` makes of ranges that are not close to each other.
+/// Counts what is asked of a store in memory, and takes as long as a distant one. `get_ranges` is left as the
+/// contract has it, one request for each range: that is what `zstore-remote` makes of ranges that are not close to
+/// each other.
 #[derive(Debug)]
 pub(crate) struct Distant {
     pub(crate) store: MemoryStore,

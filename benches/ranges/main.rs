@@ -1,8 +1,9 @@
 //! Parts of sharded arrays from a distant source: requests, bytes and time for each way of keeping them.
 //!
-//! What is told is a model and not a measurement: a source answers after a latency, and all answers share a line of 100 MB/s, in turns. Time is
-//! tokio's paused clock, so that the figures are exact, the same everywhere, and take no time to wait for. Processor, disk and the making of
-//! connections cost nothing in it, and any number of requests may be under way.
+//! What is told is a model and not a measurement: a source answers after a latency, and all answers share a line of
+//! 100 MB/s, in turns. Time is tokio's paused clock, so that the figures are exact, the same everywhere, and take no
+//! time to wait for. Processor, disk and the making of connections cost nothing in it, and any number of requests may
+//! be under way.
 
 mod link;
 mod sharded;

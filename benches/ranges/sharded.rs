@@ -1,8 +1,9 @@
 //! A sharded array, and the ways it is read.
 //!
-//! Only the order and size of reads matters here, so nothing is decoded: a shard is inner chunks in a row and an index at the end, and to read is to
-//! ask for the bytes. As `zarrs` 0.23 does it: whoever opens a shard reads its index, then all inner chunks that are needed of it at once, by
-//! one `get` of a range each; of several shards, four at once.
+//! Only the order and size of reads matters here, so nothing is decoded: a shard is inner chunks in a row and an
+//! index at the end, and to read is to ask for the bytes. As `zarrs` 0.23 does it: whoever opens a shard reads its
+//! index, then all inner chunks that are needed of it at once, by one `get` of a range each; of several shards, four
+//! at once.
 
 use std::ops::Range;
 

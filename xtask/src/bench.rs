@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: side-by-side benches, and their ratios.
 //!
-//! Absolute times tell of the machine. What is printed at the end is how two ways of doing one piece of work compare, both measured in
-//! this very run.
+//! Absolute times tell of the machine. What is printed at the end is how two ways of doing one piece of work compare,
+//! both measured in this very run.
 
 mod ratios;
 

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: everything that tells whether the project works.
 //!
-//! The rules of [`tidy`](crate::tidy) come first, then every test of the workspace: unit tests, properties, integration, conformance,
-//! and the examples in the docs, README included. What the tests need besides cargo is found or made here, the latter below
-//! `target/provisioned`; at present nothing has to be made. What is skipped is said, with the reason. Where the variable `CI`
-//! is `true`, a skip is a failure.
+//! The rules of [`tidy`](crate::tidy) come first, then every test of the workspace: unit tests, properties,
+//! integration, conformance, and the examples in the docs, README included. What the tests need besides cargo is
+//! found or made here, the latter below `target/provisioned`; at present nothing has to be made. What is skipped is
+//! said, with the reason. Where the variable `CI` is `true`, a skip is a failure.
 
 use std::{
     env,

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler knows.
 //!
-//! In reading order: `project` is what the rules look at, `source` and `blank` are how they read Rust; then one file for each rule:
+//! In reading order: `project` is what the rules look at, `source` and `blank` are how they read Rust; then one file
+//! for each rule:
 //!
 //! - `layers`: who may depend on whom;
 //! - `trees`: what the crates at the bottom bring with them;

@@ -1,8 +1,9 @@
 //! Below: what a cache asks of the cache it lies over.
 //!
-//! Each layer keeps what it read from the one below, so ages would add up: a copy of a copy is as old as both. So a layer made by
-//! [`CacheStore::under`](crate::CacheStore::under) has no age of its own. It serves what the layer below would serve at this moment, and looks
-//! that up in the books of that layer: a hit still costs no request and reads no tier but its own.
+//! Each layer keeps what it read from the one below, so ages would add up: a copy of a copy is as old as both. So a
+//! layer made by [`CacheStore::under`](crate::CacheStore::under) has no age of its own. It serves what the layer
+//! below would serve at this moment, and looks that up in the books of that layer: a hit still costs no request and
+//! reads no tier but its own.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -83,7 +84,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 }
 
 impl Freshness {
-    /// No age of one's own: what the layer below bounds is asked about each time, and what it does not bound is not asked about.
+    /// No age of one's own: what the layer below bounds is asked about each time, and what it does not bound is not
+    /// asked about.
     pub(crate) fn deferred(&self) -> Self {
         Self {
             max_age: self.max_age.map(|_| Duration::ZERO),

@@ -30,9 +30,11 @@ const MAGIC: [u8; 8] = *b"zstoreb\x01";
 const FIXED_BYTES: usize = 80;
 /// Small enough that a range read checks little more than it serves, large enough that 4 bytes for each are nothing.
 pub(crate) const CHECKED_BYTES: usize = 64 * 1024;
-/// Holds the header of a value of a few MiB with names of usual length, so that one read of so many bytes opens most blobs.
+/// Holds the header of a value of a few MiB with names of usual length, so that one read of so many bytes opens most
+/// blobs.
 pub(crate) const PROBE_BYTES: u64 = 1024;
-/// No honest header is longer: the checksums of a value of 15 TiB take 4 bytes for each 64 KiB, 0.94 GiB, and names take far less.
+/// No honest header is longer: the checksums of a value of 15 TiB take 4 bytes for each 64 KiB, 0.94 GiB, and names
+/// take far less.
 const HEADER_BYTES_MAX: usize = 1 << 30;
 const NONE: u32 = u32::MAX;
 

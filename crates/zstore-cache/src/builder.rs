@@ -83,16 +83,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         Self { below: Some(below), ..self }
     }
 
-    /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker files. Unbounded by
-    /// default. A value that does not fit is served and not kept.
+    /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker
+    /// files. Unbounded by default. A value that does not fit is served and not kept.
     #[must_use]
     pub fn max_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.size_max = bytes.into();
         self
     }
 
-    /// Bounds the age of what is served without asking the source. Unbounded by default: right for data that never changes
-    /// but through this cache.
+    /// Bounds the age of what is served without asking the source. Unbounded by default: right for data that never
+    /// changes but through this cache.
     #[must_use]
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.freshness.max_age = age.into();
@@ -107,8 +107,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Sets all of what [`max_age`](Self::max_age) and [`cache_absent`](Self::cache_absent) set a part of: how old an answer may
-    /// be, and what happens to what is older.
+    /// Sets all of what [`max_age`](Self::max_age) and [`cache_absent`](Self::cache_absent) set a part of: how old an
+    /// answer may be, and what happens to what is older.
     ///
     /// # Examples
     /// ```
@@ -132,9 +132,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default. [`crate::policy`] has the others
-    /// and what to know before choosing one; any [`Policy`] of your own will do as well, as the example `own_policy` shows. It is told that all
-    /// values cost the same to fetch.
+    /// Chooses who leaves for space, by what makes a policy: the least recently used leave by default.
+    /// [`crate::policy`] has the others and what to know before choosing one; any [`Policy`] of your own will do as
+    /// well, as the example `own_policy` shows. It is told that all values cost the same to fetch.
     ///
     /// # Examples
     /// ```
@@ -151,39 +151,42 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
-    /// Names whose bytes the cache holds: the source as it shows itself by default. What one cache of a name left in a tier, the
-    /// next one of that name finds there, one at a time; caches of other names never see each other's bytes.
+    /// Names whose bytes the cache holds: the source as it shows itself by default. What one cache of a name left in
+    /// a tier, the next one of that name finds there, one at a time; caches of other names never see each other's
+    /// bytes.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
         self.namespace = Some(name.into());
         self
     }
 
-    /// Chooses in what units parts of values are fetched and kept: values of up to 1 MiB whole, larger ones in blocks of 64 KiB by default.
+    /// Chooses in what units parts of values are fetched and kept: values of up to 1 MiB whole, larger ones in blocks
+    /// of 64 KiB by default.
     #[must_use]
     pub const fn range_strategy(mut self, strategy: RangeStrategy) -> Self {
         self.range_strategy = strategy;
         self
     }
 
-    /// Sets the widest gap in bytes between missing blocks that is fetched rather than skipped: 256 KiB by default. What suits
-    /// a source is what it sends in the time another request takes; 0 fetches no block that is not asked for. It is also what a request is
-    /// taken to cost when a whole value might be completed from its blocks.
+    /// Sets the widest gap in bytes between missing blocks that is fetched rather than skipped: 256 KiB by default.
+    /// What suits a source is what it sends in the time another request takes; 0 fetches no block that is not asked
+    /// for. It is also what a request is taken to cost when a whole value might be completed from its blocks.
     #[must_use]
     pub const fn range_gap(mut self, bytes: u64) -> Self {
         self.range_gap_bytes_max = bytes;
         self
     }
 
-    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s by default. What moves bytes may take a
-    /// second more for each 8 MiB.
+    /// Sets how long one operation on the tier may take before the tier is passed by: 5 s by default. What moves
+    /// bytes may take a second more for each 8 MiB.
     #[must_use]
     pub const fn tier_timeout(mut self, timeout: Duration) -> Self {
         self.tier_timeout = timeout;
         self
     }
 
-    /// Counts for each array by itself too, for [`CacheStore::array_stats`]. Off by default: it costs each read a lookup.
+    /// Counts for each array by itself too, for [`CacheStore::array_stats`]. Off by default: it costs each read a
+    /// lookup.
     #[must_use]
     pub const fn array_stats(mut self) -> Self {
         self.by_array = true;
@@ -202,11 +205,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     /// A tier that fails does not fail this: it is passed by, and tried again later.
     ///
     /// # Errors
-    /// `InvalidArgument` for a setting that makes no sense; `Conflict` if the tier holds what no cache of ours wrote, or is
-    /// of another format.
+    /// `InvalidArgument` for a setting that makes no sense; `Conflict` if the tier holds what no cache of ours wrote,
+    /// or is of another format.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the tier as it is, marked perhaps as a cache; building another one goes on from there.
+    /// Dropping the future leaves the tier as it is, marked perhaps as a cache; building another one goes on from
+    /// there.
     ///
     /// # Cost
     /// One read of each resident's header, for a tier that outlives the process.

@@ -55,7 +55,8 @@ pub(crate) struct Catalog {
 /// What may be in the tier of one value.
 #[derive(Debug, Default)]
 struct Parts {
-    /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is written.
+    /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is
+    /// written.
     counts: BTreeMap<Part, usize>,
     /// The value found no room as a whole, since something of it came to be here.
     whole_refused: bool,
@@ -150,7 +151,8 @@ impl Catalog {
         self.ledger.weight_max().map_or(u64::MAX, |max| max.saturating_sub(taken))
     }
 
-    /// Whether there is no room for so many bytes now, whoever left, but some is reserved or being vacated, so that there may be before long.
+    /// Whether there is no room for so many bytes now, whoever left, but some is reserved or being vacated, so that
+    /// there may be before long.
     pub(crate) fn has_to_wait(&self, weight: u64) -> bool {
         weight > self.free().saturating_add(self.ledger.resident_weight()) && self.ledger.in_motion() > 0
     }
@@ -161,8 +163,9 @@ impl Catalog {
         residents.map(|resident| resident.weight).sum()
     }
 
-    /// Takes residents of `needed` bytes or a little more out of service: the expired, then those that come first in `order`, which is filled
-    /// anew with whom the policy names first of those that may `leave`. None, and nobody but the expired has left, if that is not enough.
+    /// Takes residents of `needed` bytes or a little more out of service: the expired, then those that come first in
+    /// `order`, which is filled anew with whom the policy names first of those that may `leave`. None, and nobody but
+    /// the expired has left, if that is not enough.
     pub(crate) fn vacate(
         &mut self,
         needed: u64,
@@ -219,8 +222,8 @@ impl Catalog {
         self.ledger.leave(id, reason)
     }
 
-    /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because they are
-    /// leaving on behalf of others.
+    /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because
+    /// they are leaving on behalf of others.
     pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
         let mut parts: Vec<Part> = self.parts_of(key).collect();
         let gone = self.leave_parts(key, &parts, reason, |_| true);
@@ -228,8 +231,8 @@ impl Catalog {
         (gone, parts)
     }
 
-    /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the value, and what
-    /// a whole value makes needless.
+    /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the
+    /// value, and what a whole value makes needless.
     pub(crate) fn leave_beside(&mut self, content: &Content) -> Vec<Gone> {
         let key = content.key();
         let parts: Vec<Part> = self.parts_of(key).collect();
@@ -239,9 +242,9 @@ impl Catalog {
         })
     }
 
-    /// Takes the blobs of a value out of service that are older than `asked` and not of the version that the source had then; none was, if
-    /// it had no such value. What may be of that version is kept if it `stays`, which is told too whether
-    /// it is that very version for sure.
+    /// Takes the blobs of a value out of service that are older than `asked` and not of the version that the source
+    /// had then; none was, if it had no such value. What may be of that version is kept if it `stays`, which is told
+    /// too whether it is that very version for sure.
     pub(crate) fn leave_outdated(
         &mut self,
         key: &Key,
@@ -272,8 +275,8 @@ impl Catalog {
         self.ledger.leave_where(reason, |id| chosen(&id.key))
     }
 
-    /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier because they are
-    /// leaving or being written.
+    /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier
+    /// because they are leaving or being written.
     pub(crate) fn leave_below(&mut self, prefix: &Prefix, reason: Reason) -> (Vec<Gone>, Vec<Key>) {
         let held = |key: &Key, part: Part| self.ledger.peek(&BlobId { key: key.clone(), part }).is_some();
         let under_way = |(key, parts): &(&Key, &Parts)| {

@@ -1,8 +1,9 @@
 //! Flights: fetches from the source that others may join, and the writes that make them stale.
 //!
-//! A flight fetches one or more pieces of one value with one request. It is driven by whoever waits for it, without a task of its
-//! own: a waiter that is dropped disturbs no other, and when the last one is gone the fetch is dropped too. A flight stays in the table until what it
-//! fetched has landed in the tier, so that there is no moment at which a second fetch could begin.
+//! A flight fetches one or more pieces of one value with one request. It is driven by whoever waits for it, without a
+//! task of its own: a waiter that is dropped disturbs no other, and when the last one is gone the fetch is dropped
+//! too. A flight stays in the table until what it fetched has landed in the tier, so that there is no moment at which
+//! a second fetch could begin.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -130,7 +131,8 @@ pub(crate) struct Departure {
 }
 
 impl Departure {
-    /// Whether a block is what it went for. Blocks that are fetched because they lie between others are not, unless nobody had them.
+    /// Whether a block is what it went for. Blocks that are fetched because they lie between others are not, unless
+    /// nobody had them.
     pub(crate) fn is_for_block(&self, index: u64) -> bool {
         let mut blocks = self.asks.iter().filter(|ask| matches!(ask, Ask::Block(_))).peekable();
         blocks.peek().is_none() || blocks.any(|ask| *ask == Ask::Block(index))
@@ -149,9 +151,9 @@ pub(crate) enum Boarding<X> {
 impl Flights {
     /// Joins the flights that fetch some of `asks`, and starts those that `plan` divides the others among.
     ///
-    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A flight is joined only
-    /// if it is no older than `age_max`. `plan` says for each flight what may be asked of it, which may be more than is asked now, and
-    /// what to start it with.
+    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A
+    /// flight is joined only if it is no older than `age_max`. `plan` says for each flight what may be asked of it,
+    /// which may be more than is asked now, and what to start it with.
     pub(crate) fn board<X, R>(
         self: &Arc<Self>,
         key: &Key,
@@ -301,7 +303,8 @@ impl Table {
         let departure = Departure { serial, started, token: Arc::clone(&token), asks: asked, sparing: None };
         let fetching = start(departure).shared();
         if overtaken {
-            // The source may change at any moment until the write ends. Who asks later must not be told what was there before, so nobody joins.
+            // The source may change at any moment until the write ends. Who asks later must not be told what was
+            // there before, so nobody joins.
             token.doom();
         } else {
             self.asks.extend(asks.iter().map(|ask| ((key.clone(), ask.clone()), serial)));
@@ -398,8 +401,8 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// The source has the new value: it may land under the token answered here, unless another write of the key has begun. Flights that
-    /// start from now on are like any others.
+    /// The source has the new value: it may land under the token answered here, unless another write of the key has
+    /// begun. Flights that start from now on are like any others.
     pub(crate) fn written(&self) -> Arc<Token> {
         if let Some(write) = self.flights.0.lock().writes.get_mut(&self.serial) {
             write.landing = true;

@@ -12,8 +12,8 @@ pub(crate) const METADATA_NAMES: [&str; 5] = ["zarr.json", ".zarray", ".zgroup",
 /// What happens to a value that has reached its age.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Expiry {
-    /// The source is asked whether it still has this version. If it has, nothing is transferred and the value is fresh again. A
-    /// value whose version the source does not tell is fetched anew.
+    /// The source is asked whether it still has this version. If it has, nothing is transferred and the value is
+    /// fresh again. A value whose version the source does not tell is fetched anew.
     #[default]
     Revalidate,
     /// It is fetched anew.
@@ -42,7 +42,8 @@ pub struct Freshness {
     /// The same for the keys that describe Zarr arrays and groups: `zarr.json`, `.zarray`, `.zgroup`, `.zattrs` and
     /// `.zmetadata`; as for all others if none.
     pub metadata_max_age: Option<Duration>,
-    /// How long the answer that a value is missing is believed, but never longer than a value would be; not at all if none.
+    /// How long the answer that a value is missing is believed, but never longer than a value would be; not at all if
+    /// none.
     pub absent_max_age: Option<Duration>,
     /// What happens to a value that has reached its age.
     pub expiry: Expiry,
@@ -71,8 +72,8 @@ impl Freshness {
         Self { absent_max_age: Some(Duration::MAX), ..Self::default() }
     }
 
-    /// Data that may change at any time: the source is asked at every read whether it still has this version, and nothing is
-    /// transferred if it has.
+    /// Data that may change at any time: the source is asked at every read whether it still has this version, and
+    /// nothing is transferred if it has.
     #[must_use]
     pub fn revalidate() -> Self {
         Self::aged(Duration::ZERO)

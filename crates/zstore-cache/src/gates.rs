@@ -1,8 +1,9 @@
 //! Gates: one for each key, so that what changes the blobs of a key happens one after the other.
 //!
-//! Whoever writes or deletes a blob holds the gate of its key. Whoever holds a gate waits for another one only to delete what its
-//! own reservation evicted, and has by then deleted every blob of its own key: so a ring of waiters, each waiting for the blob of the next, would
-//! need each reservation to be older than the next one's, all the way round.
+//! Whoever writes or deletes a blob holds the gate of its key. Whoever holds a gate waits for another one only to
+//! delete what its own reservation evicted, and has by then deleted every blob of its own key: so a ring of waiters,
+//! each waiting for the blob of the next, would need each reservation to be older than the next one's, all the way
+//! round.
 
 use std::{collections::HashMap, sync::Arc};
 

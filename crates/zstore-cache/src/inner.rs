@@ -47,7 +47,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) settings: Settings,
     pub(crate) watch: Watch,
     pub(crate) namespace: Namespace,
-    /// Guards what is resident. It is held for bookkeeping only, and taken after the flights' lock where both are needed.
+    /// Guards what is resident. It is held for bookkeeping only, and taken after the flights' lock where both are
+    /// needed.
     pub(crate) catalog: Mutex<Catalog>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) gates: Arc<Gates>,

@@ -1,7 +1,7 @@
 //! Landing: how bytes become resident.
 //!
-//! Room is claimed before a byte is written. The blob is written under the gate of its key. It becomes resident only if no
-//! write of the key has begun since the fetch; else it is removed again.
+//! Room is claimed before a byte is written. The blob is written under the gate of its key. It becomes resident only
+//! if no write of the key has begun since the fetch; else it is removed again.
 
 use std::{ops::Range, sync::Arc};
 
@@ -196,8 +196,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
-    /// Takes over what a flight found out of the value: what is resident of that very version is as young as the flight, and what is of another
-    /// one leaves.
+    /// Takes over what a flight found out of the value: what is resident of that very version is as young as the
+    /// flight, and what is of another one leaves.
     async fn learn(self: &Arc<Self>, key: &Key, fetched: &Fetched, departure: &Departure) {
         let (found, version) = match fetched {
             Fetched::Missing => (None, None),

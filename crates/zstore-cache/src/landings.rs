@@ -8,8 +8,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-/// Bytes that may wait for a slow tier at once; beyond them readers wait for it. A hundred chunks of 2 MiB, as many as an eager reader has under
-/// way, are below it.
+/// Bytes that may wait for a slow tier at once; beyond them readers wait for it. A hundred chunks of 2 MiB, as many
+/// as an eager reader has under way, are below it.
 const BEHIND_BYTES_MAX: usize = 256 << 20;
 /// What one permit of the semaphore stands for, so that the bound fits its counter on any machine.
 const PERMIT_BYTES: u64 = 1024;
@@ -34,7 +34,8 @@ impl Landings {
         Arc::clone(&self.room).acquire_many_owned(permits).await.ok()
     }
 
-    /// Carries `landing` out, as far as it goes without waiting; the rest is spawned. Without a runtime the caller waits for it.
+    /// Carries `landing` out, as far as it goes without waiting; the rest is spawned. Without a runtime the caller
+    /// waits for it.
     pub(crate) async fn carry(&self, landing: impl Future<Output = ()> + Send + 'static) {
         let count = self.begin();
         let mut landing = Box::pin(async move {

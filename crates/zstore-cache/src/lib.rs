@@ -1,7 +1,7 @@
 //! The cache store: any source, any tier, bounded in size and age, with a policy of your choice.
 //!
-//! A [`CacheStore`] is a store made of two: a *source*, which holds the truth, and a *tier*, which holds copies. It knows what
-//! is resident, how much it weighs and when it goes stale, and a *policy* decides who leaves.
+//! A [`CacheStore`] is a store made of two: a *source*, which holds the truth, and a *tier*, which holds copies. It
+//! knows what is resident, how much it weighs and when it goes stale, and a *policy* decides who leaves.
 //!
 //! # Examples
 //! ```
@@ -25,26 +25,32 @@
 //! ```
 //!
 //! # Promises
-//! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After a write
-//!   through the cache has returned, no later read through it returns older bytes; a fetch in flight when its key is written never stays.
-//! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant. A tier found fuller than that is brought
-//!   back when it is opened.
+//! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After
+//!   a write through the cache has returned, no later read through it returns older bytes; a fetch in flight when its
+//!   key is written never stays.
+//! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant. A tier found fuller
+//!   than that is brought back when it is opened.
 //! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
-//! - **C4 One flight.** Concurrent misses of the same bytes make one request, unless they are being written. Dropping one waiter disturbs
-//!   no other.
-//! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came. One that misses some fetches what is missing,
-//!   and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a read answers is of one version.
-//! - **C6 Restart.** What a tier that outlives the process holds is found again, with its size and the time of its fetch, so that ages go on.
-//!   In which order it was read is not kept yet: of what no longer fits, the oldest fetch leaves first.
-//! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache did not write.
+//! - **C4 One flight.** Concurrent misses of the same bytes make one request, unless they are being written. Dropping
+//!   one waiter disturbs no other.
+//! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came. One that misses some
+//!   fetches what is missing, and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a
+//!   read answers is of one version.
+//! - **C6 Restart.** What a tier that outlives the process holds is found again, with its size and the time of its
+//!   fetch, so that ages go on. In which order it was read is not kept yet: of what no longer fits, the oldest fetch
+//!   leaves first.
+//! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache
+//!   did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
-//! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`] sets.
+//! - **C9 Freshness.** What is past its age is renewed, fetched anew, or served within the bounds that [`Freshness`]
+//!   sets.
 //! - **C10 Isolation.** What is returned cannot change what is kept; a slow tier never delays a hit on another key.
 //!
 //! # Looking inside
-//! [`CacheStore::stats`] counts what was done, [`CacheStore::array_stats`] does so for each array, and [`CacheStore::explain`] tells what is known of one key. Each read
-//! has a `tracing` span named `read`, of target `zstore_cache` and level debug, with the fields `operation`, `key` and `outcome`. With the feature
-//! `metrics`, the recorder that the program installed with the `metrics` crate before it built the cache is told of:
+//! [`CacheStore::stats`] counts what was done, [`CacheStore::array_stats`] does so for each array, and
+//! [`CacheStore::explain`] tells what is known of one key. Each read has a `tracing` span named `read`, of target
+//! `zstore_cache` and level debug, with the fields `operation`, `key` and `outcome`. With the feature `metrics`, the
+//! recorder that the program installed with the `metrics` crate before it built the cache is told of:
 //!
 //! | name | what |
 //! |---|---|
@@ -59,28 +65,33 @@
 //! All of them bear the cache's namespace as the label `cache`.
 //!
 //! # Runtime
-//! Hits in memory and sources that answer at once need none. Everything else needs tokio, with its timer enabled, as `#[tokio::main]` has it:
-//! a tier that has to be waited for is given up by a timer.
+//! Hits in memory and sources that answer at once need none. Everything else needs tokio, with its timer enabled, as
+//! `#[tokio::main]` has it: a tier that has to be waited for is given up by a timer.
 //!
 //! # Limits
-//! - One cache at a time may use a namespace of a tier. A second one would not see what the first writes; nothing stops it yet.
-//! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a runtime that is left standing
-//!   still in the middle of that holds up writes of that key from other runtimes.
-//! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It is not served by the
-//!   cache that wrote it; one that reopens the tier may find it.
-//! - A tier whose deletions or writes land after their time-out holds for that while what nobody counts: the bound is on what it was told.
-//! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache lives. If the tier
-//!   is reopened before it heals, that copy is found again, and is as old as it is.
+//! - One cache at a time may use a namespace of a tier. A second one would not see what the first writes; nothing
+//!   stops it yet.
+//! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a
+//!   runtime that is left standing still in the middle of that holds up writes of that key from other runtimes.
+//! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It
+//!   is not served by the cache that wrote it; one that reopens the tier may find it.
+//! - A tier whose deletions or writes land after their time-out holds for that while what nobody counts: the bound is
+//!   on what it was told.
+//! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache
+//!   lives. If the tier is reopened before it heals, that copy is found again, and is as old as it is.
 //!
 //! # A tour
 //! - **Asked.** `store` is the face, `builder` sets it up, and `inner` is what all copies of a cache share.
-//! - **Reading.** `read` for whole values and `ranges` for parts, in `blocks` of `pieces`; `strategy` and `runs` say what is fetched together.
-//!   `resident` reads what is here and checks it, and `flights` makes one request of many, whose answer is a `fetched`.
-//! - **Keeping.** `landing` brings what came into the tier, in the room that `room` claims from the ledger in `catalog`; `landings` are those
-//!   under way, and `gates` puts what happens to one key in order. `write` is for what changes the source.
-//! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what happens after that.
-//! - **The tier.** `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier` stands between us and what
-//!   goes wrong there.
+//! - **Reading.** `read` for whole values and `ranges` for parts, in `blocks` of `pieces`; `strategy` and `runs` say
+//!   what is fetched together. `resident` reads what is here and checks it, and `flights` makes one request of many,
+//!   whose answer is a `fetched`.
+//! - **Keeping.** `landing` brings what came into the tier, in the room that `room` claims from the ledger in
+//!   `catalog`; `landings` are those under way, and `gates` puts what happens to one key in order. `write` is for
+//!   what changes the source.
+//! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what
+//!   happens after that.
+//! - **The tier.** `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier`
+//!   stands between us and what goes wrong there.
 //! - **More.** `inspection` for who looks on, `warm` for who fetches ahead of use, `below` for a cache over a cache.
 #![forbid(unsafe_code)]
 

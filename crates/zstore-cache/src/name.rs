@@ -43,9 +43,9 @@ impl Namespace {
         Ok(Self { name: name.to_owned(), prefix, block_bytes })
     }
 
-    /// The key of a blob in the tier: a hash of 128 bits below 256 directories, so that no directory grows beyond measure, no name is
-    /// too long, and no key clashes with another in letter case or as file and directory. The blob's header tells whose it is,
-    /// so even a collision is seen.
+    /// The key of a blob in the tier: a hash of 128 bits below 256 directories, so that no directory grows beyond
+    /// measure, no name is too long, and no key clashes with another in letter case or as file and directory. The
+    /// blob's header tells whose it is, so even a collision is seen.
     ///
     /// # Errors
     /// None that a caller could meet: the name is made of hexadecimal digits.
@@ -60,7 +60,8 @@ impl Namespace {
         Ok(self.prefix.key(format!("{directory}/{file}"))?)
     }
 
-    /// Whether a key of the tier is one that a blob of this namespace could have. What lies beside blobs under any other name is not ours.
+    /// Whether a key of the tier is one that a blob of this namespace could have. What lies beside blobs under any
+    /// other name is not ours.
     pub(crate) fn could_name(&self, name: &Key) -> bool {
         let is_hex = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
         let below = self.prefix.strip(name.as_str()).and_then(|below| below.split_once('/'));
@@ -83,8 +84,8 @@ impl Namespace {
     }
 }
 
-/// 128 bits of BLAKE3 over the fields, each with its length before it, in hexadecimal digits. A hash that nobody can steer: whoever
-/// names keys must not be able to choose two that share a blob.
+/// 128 bits of BLAKE3 over the fields, each with its length before it, in hexadecimal digits. A hash that nobody can
+/// steer: whoever names keys must not be able to choose two that share a blob.
 fn hash(fields: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for field in fields {

@@ -44,7 +44,8 @@ pub(crate) struct Opening {
     retry_at: AtomicU64,
     /// Held by the one who opens.
     turn: tokio::sync::Mutex<()>,
-    /// What was written while the tier was not open: what it holds of that from before is old. Taken after the catalog's lock.
+    /// What was written while the tier was not open: what it holds of that from before is old. Taken after the
+    /// catalog's lock.
     written: Mutex<Vec<Scope>>,
 }
 
@@ -81,8 +82,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.try_open().await
     }
 
-    /// Whether the tier may be written. Tries to open it if that is due. Not for a caller who holds a gate: what is found may have to
-    /// leave through it.
+    /// Whether the tier may be written. Tries to open it if that is due. Not for a caller who holds a gate: what is
+    /// found may have to leave through it.
     pub(crate) async fn is_open(&self) -> bool {
         if self.opening.is_open() {
             return true;
@@ -116,8 +117,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn reopen(&self) -> Result<()> {
         let format = self.mark().await?;
         let blobs = self.find_blobs().await?;
-        // The rest only now: a tier that gives no answer to it is left alone for a while, and what it holds would not be known.
-        // What fails is tried again by the next opening, and no reason to pass by what is resident.
+        // The rest only now: a tier that gives no answer to it is left alone for a while, and what it holds would not
+        // be known. What fails is tried again by the next opening, and no reason to pass by what is resident.
         if format == Format::Torn {
             let _ = self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await;
         }

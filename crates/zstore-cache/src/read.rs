@@ -26,8 +26,8 @@ use crate::{
 /// A value that changed under each of three readings is read straight from the source.
 pub(crate) const ATTEMPTS_MAX: usize = 3;
 
-/// Calls of the source that one reader has under way at once: enough to hide a round trip behind others, few enough that no more than 128 MiB are on
-/// their way for one.
+/// Calls of the source that one reader has under way at once: enough to hide a round trip behind others, few enough
+/// that no more than 128 MiB are on their way for one.
 const CALLS_MAX: usize = 8;
 
 /// What was asked for, if it is there, and how the answer was come by. It is counted when it is given, and once.
@@ -219,7 +219,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         whole.or_else(|| self.catalog.lock().any_block(key, now.at, |entry| self.standing(entry, now).is_fresh()))
     }
 
-    /// What is resident under this id, if it is of any use. An absence past its age is not: there is nothing in it to renew.
+    /// What is resident under this id, if it is of any use. An absence past its age is not: there is nothing in it to
+    /// renew.
     pub(crate) fn probe(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
         let entry = self.catalog.lock().probe(id, now.at)?;
         (entry.content.meta().is_some() || self.standing(&entry, now).is_fresh()).then_some(entry)

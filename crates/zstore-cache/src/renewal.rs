@@ -1,7 +1,8 @@
 //! Renewal: what happens to what is resident and has reached its age.
 //!
-//! It may be served at once while the source is asked behind the reader's back; else the source is asked first, without a transfer
-//! if it still has the version; else, if the source cannot be reached, it may be served all the same.
+//! It may be served at once while the source is asked behind the reader's back; else the source is asked first,
+//! without a transfer if it still has the version; else, if the source cannot be reached, it may be served all the
+//! same.
 
 use std::sync::Arc;
 
@@ -96,7 +97,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         true
     }
 
-    /// What to ask the source about a stale resident: whether it still has the version, or else for the whole value or what is known of it.
+    /// What to ask the source about a stale resident: whether it still has the version, or else for the whole value
+    /// or what is known of it.
     pub(crate) fn question(&self, entry: &Entry, wants_whole: bool) -> (Ask, Request) {
         let renewable = self.settings.freshness.is_renewable(&entry.content);
         match entry.content.meta() {

@@ -103,7 +103,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         BlobRead::Sound(Box::new(header), read, body)
     }
 
-    /// Drops a resident whose bytes are not what they should be, unless another one took its place. Whether it was dropped.
+    /// Drops a resident whose bytes are not what they should be, unless another one took its place. Whether it was
+    /// dropped.
     async fn drop_resident(self: &Arc<Self>, id: &BlobId, entry: &Arc<Entry>, reason: Reason) -> bool {
         let gone = {
             let mut catalog = self.catalog.lock();

@@ -23,12 +23,13 @@ use crate::{
     tier::CONCURRENT_MAX,
 };
 
-/// What could not be removed is tried again so many at a time, after a pause: a directory that has become read-only must not cost
-/// every read a walk over all it holds.
+/// What could not be removed is tried again so many at a time, after a pause: a directory that has become read-only
+/// must not cost every read a walk over all it holds.
 const RETRIES_MAX: usize = 64;
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been written.
+/// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been
+/// written.
 #[derive(Debug)]
 pub(crate) struct Claimed<'a, S: ReadStore + ?Sized, T: Store + ?Sized> {
     inner: &'a Inner<S, T>,
@@ -118,8 +119,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
     }
 
-    /// The same for who can wait: room that is being vacated or written in by others is waited for, as long as one operation on the tier may take.
-    /// Not for a caller who holds a gate.
+    /// The same for who can wait: room that is being vacated or written in by others is waited for, as long as one
+    /// operation on the tier may take. Not for a caller who holds a gate.
     pub(crate) async fn claim_in_turn(
         &self,
         id: &BlobId,
@@ -208,8 +209,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         deleted.is_ok()
     }
 
-    /// Tries again to remove so many of what could not be removed, unless the tier is left alone. Not for a caller who holds a gate: it
-    /// may be the gate of what is to be removed.
+    /// Tries again to remove so many of what could not be removed, unless the tier is left alone. Not for a caller
+    /// who holds a gate: it may be the gate of what is to be removed.
     pub(crate) async fn remove_stranded(&self, most: usize) {
         if self.tier.is_down() {
             return;

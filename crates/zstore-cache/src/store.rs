@@ -17,12 +17,12 @@ use crate::{
 
 /// A store made of a source, which holds the truth, and a tier, which holds copies.
 ///
-/// It can be written if its source can. Clones share everything. What it promises of truth, size and faults is told in the
-/// [crate's documentation](crate).
+/// It can be written if its source can. Clones share everything. What it promises of truth, size and faults is told
+/// in the [crate's documentation](crate).
 ///
 /// # Cancel safety
-/// A read that is dropped disturbs no other read of the same bytes. A write that is dropped once it has begun is carried
-/// through all the same.
+/// A read that is dropped disturbs no other read of the same bytes. A write that is dropped once it has begun is
+/// carried through all the same.
 pub struct CacheStore<S: ?Sized, T: ?Sized>(Arc<Inner<S, T>>);
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
@@ -100,7 +100,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
         self.0.explain(key)
     }
 
-    /// Waits until what was fetched or dropped so far has reached the tier and what is renewed behind its readers has come, and tries again to remove what the tier would not let go of.
+    /// Waits until what was fetched or dropped so far has reached the tier and what is renewed behind its readers has
+    /// come, and tries again to remove what the tier would not let go of.
     ///
     /// Nobody needs to wait for it; a program that ends right after reading may want to.
     ///
@@ -129,16 +130,18 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S, T> {
     /// Begins a cache in `tier`, faster and smaller, that reads and writes through this one.
     ///
-    /// What is asked of it goes to its own tier, then to this one's, then to the source. What leaves its tier for space is still in this one's.
-    /// Writes go through both. [`clear_cache`](Self::clear_cache), [`invalidate`](Self::invalidate),
-    /// [`invalidate_prefix`](Self::invalidate_prefix) and [`flush`](Self::flush) of it reach all tiers; what is dropped or written through the cache
-    /// below is not told to it, so use the uppermost.
+    /// What is asked of it goes to its own tier, then to this one's, then to the source. What leaves its tier for
+    /// space is still in this one's. Writes go through both. [`clear_cache`](Self::clear_cache),
+    /// [`invalidate`](Self::invalidate), [`invalidate_prefix`](Self::invalidate_prefix) and [`flush`](Self::flush) of
+    /// it reach all tiers; what is dropped or written through the cache below is not told to it, so use the
+    /// uppermost.
     ///
-    /// Its bound on ages is that of this cache: it serves what this one would serve at the same moment, by a look at its books, without a
-    /// request. A value whose version the source does not tell, or with [`Expiry::Refetch`](crate::Expiry), cannot be looked up so: if its
-    /// age is bounded it stays in the lower tier only. What the lower tier does not hold is asked about at the source at each read,
-    /// without a transfer. Setting [`max_age`](Builder::max_age) or [`freshness`](Builder::freshness) of the new cache allows it to be older by as much:
-    /// the ages add up. The clock is that of this cache.
+    /// Its bound on ages is that of this cache: it serves what this one would serve at the same moment, by a look at
+    /// its books, without a request. A value whose version the source does not tell, or with
+    /// [`Expiry::Refetch`](crate::Expiry), cannot be looked up so: if its age is bounded it stays in the lower tier
+    /// only. What the lower tier does not hold is asked about at the source at each read, without a transfer. Setting
+    /// [`max_age`](Builder::max_age) or [`freshness`](Builder::freshness) of the new cache allows it to be older by
+    /// as much: the ages add up. The clock is that of this cache.
     ///
     /// # Examples
     /// ```
@@ -167,8 +170,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
         Builder::new(Arc::new(self.clone()), tier).freshness(freshness).clock(clock).over(below)
     }
 
-    /// Drops everything the cache holds, and what a cache holds that it lies [over](Self::under). The source is not touched, nor is what others hold in
-    /// the same tier.
+    /// Drops everything the cache holds, and what a cache holds that it lies [over](Self::under). The source is not
+    /// touched, nor is what others hold in the same tier.
     ///
     /// What was being fetched when this was called does not stay either.
     ///

@@ -19,15 +19,15 @@ use zstore_core::{
 
 use crate::inspection::counters::{Count, Tallies};
 
-/// How long a tier that gave no answer is left alone. A hung file server stays hung for minutes; one trial every half minute costs
-/// one caller in thousands its time-out.
+/// How long a tier that gave no answer is left alone. A hung file server stays hung for minutes; one trial every half
+/// minute costs one caller in thousands its time-out.
 const REST: Duration = Duration::from_secs(30);
 
 /// After so many faults in a row an unreachable tier is left alone.
 const STREAK_MAX: u32 = 3;
 
-/// Calls to the tier for one purpose that are under way at once: enough to keep a disk or a server busy, few enough to leave file
-/// descriptors to others.
+/// Calls to the tier for one purpose that are under way at once: enough to keep a disk or a server busy, few enough
+/// to leave file descriptors to others.
 pub(crate) const CONCURRENT_MAX: usize = 16;
 
 /// Bytes for which a call may take a second longer. A tier that moves less is no faster than most sources.
@@ -88,7 +88,8 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::Set, bytes, self.store.set(key, value, mode)).await.map(drop)
     }
 
-    /// Deletes, even while the tier is left alone: what is not deleted before its source is written may be served after a restart.
+    /// Deletes, even while the tier is left alone: what is not deleted before its source is written may be served
+    /// after a restart.
     pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
         self.watch(Operation::Delete, 0, self.store.delete(key)).await
     }
@@ -178,8 +179,8 @@ fn span(range: &ByteRange) -> u64 {
     }
 }
 
-/// The answer, or `None` if it did not come in time. What is answered at once needs no timer. Without a runtime there is none, and
-/// nothing that could hang on one.
+/// The answer, or `None` if it did not come in time. What is answered at once needs no timer. Without a runtime there
+/// is none, and nothing that could hang on one.
 async fn within<V>(timeout: Duration, call: impl Future<Output = V>) -> Option<V> {
     let mut call = pin!(call);
     if let Poll::Ready(answer) = poll!(call.as_mut()) {

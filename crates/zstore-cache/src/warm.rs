@@ -26,9 +26,9 @@ const IN_FLIGHT_BYTES_MAX: u64 = 256 << 20;
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S, T> {
     /// Fetches every value strictly below a prefix that is not resident and fresh already, in the order of the keys.
     ///
-    /// What is warmed never leaves for the rest of it: a value that does not fit beside the others is left out, without a transfer, and named
-    /// in the report. What else is resident leaves for it, in the order in which the policy would let it go. Warming counts no reads; the
-    /// requests and bytes it takes are counted.
+    /// What is warmed never leaves for the rest of it: a value that does not fit beside the others is left out,
+    /// without a transfer, and named in the report. What else is resident leaves for it, in the order in which the
+    /// policy would let it go. Warming counts no reads; the requests and bytes it takes are counted.
     ///
     /// # Examples
     /// ```
@@ -61,8 +61,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
 
     /// The same for values named by key, in that order. One that is named twice counts once.
     ///
-    /// Nobody tells their size in advance, so a value may be transferred before it turns out not to fit. From then on the source is asked
-    /// for the size first.
+    /// Nobody tells their size in advance, so a value may be transferred before it turns out not to fit. From then on
+    /// the source is asked for the size first.
     pub fn warm_keys(&self, keys: impl IntoIterator<Item = Key>) -> Warm<'static, S, T> {
         Warm::new(self, Targets::Keys(keys.into_iter().collect()))
     }
@@ -118,20 +118,22 @@ impl<'p, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Warm<'p, 
 
     /// Warms the cache and waits until all that was fetched is resident.
     ///
-    /// A value that cannot be had is reported and does not stop the others: they may well be had, and who warms a cache wants what there is. A
-    /// tier that fails or is left alone is no error either; the report says that nothing stays.
+    /// A value that cannot be had is reported and does not stop the others: they may well be had, and who warms a
+    /// cache wants what there is. A tier that fails or is left alone is no error either; the report says that nothing
+    /// stays.
     ///
     /// # Errors
-    /// `InvalidArgument` for a setting that makes no sense. Below a prefix: `Unsupported` if the source cannot list its values (name
-    /// the keys instead), and whatever the listing fails with. Nothing was fetched then.
+    /// `InvalidArgument` for a setting that makes no sense. Below a prefix: `Unsupported` if the source cannot list
+    /// its values (name the keys instead), and whatever the listing fails with. Nothing was fetched then.
     ///
     /// # Cancel safety
-    /// Dropping the future stops it. What is resident stays, what has been fetched still lands, and what is being fetched is given up
-    /// unless readers wait for it. Nothing is lost but the report; warming again fetches the rest.
+    /// Dropping the future stops it. What is resident stays, what has been fetched still lands, and what is being
+    /// fetched is given up unless readers wait for it. Nothing is lost but the report; warming again fetches the
+    /// rest.
     ///
     /// # Cost
-    /// A listing, and one request for each value that is not resident and fresh; no more than one each at the same time as readers ask for
-    /// them. Holds the metadata of all values to be warmed.
+    /// A listing, and one request for each value that is not resident and fresh; no more than one each at the same
+    /// time as readers ask for them. Holds the metadata of all values to be warmed.
     pub async fn run(self) -> Result<Warmed> {
         self.check()?;
         let Self { inner, targets, concurrency, in_flight_bytes_max, mut on_progress } = self;

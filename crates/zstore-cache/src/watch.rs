@@ -10,7 +10,8 @@ use std::{
 
 use zstore_core::{Clock, Timestamp};
 
-/// Readings of several threads may reach us out of order, but not by so much: a clock that falls behind by more was set back.
+/// Readings of several threads may reach us out of order, but not by so much: a clock that falls behind by more was
+/// set back.
 const SETBACK_MS: u64 = 1_000;
 /// The latest reading is noted in steps of this, so that hits do not fight for one cache line.
 const STEP_MS: u64 = 100;
@@ -23,8 +24,8 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// The time `at`, if it is one that this watch has not seen pass: what an earlier process noted. If it is still to come, it was
-    /// told by another clock, and compares with no time of this one.
+    /// The time `at`, if it is one that this watch has not seen pass: what an earlier process noted. If it is still
+    /// to come, it was told by another clock, and compares with no time of this one.
     pub(crate) fn noted(at: Timestamp, now: Self) -> Self {
         let known = now.since(Self { at, ..now }).is_some();
         Self { at, setbacks: if known { now.setbacks } else { u64::MAX } }

@@ -1,6 +1,7 @@
 //! Writing: what is resident goes first, then the source is written, then what was written may stay.
 //!
-//! A write that has begun is carried through, even if its caller stops waiting: a write given up half way could land later than the next one.
+//! A write that has begun is carried through, even if its caller stops waiting: a write given up half way could land
+//! later than the next one.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -52,8 +53,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.flights.begin_write(scope)
     }
 
-    /// What was fetched or written until now may not become resident. The source does not change, so what is asked of it from now on is
-    /// new enough.
+    /// What was fetched or written until now may not become resident. The source does not change, so what is asked of
+    /// it from now on is new enough.
     fn doom(&self, scope: Scope) {
         drop(self.begin(scope));
     }
@@ -61,7 +62,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.
     async fn drop_key(&self, key: &Key, reason: Reason) {
         if !self.opening.is_open() && !self.tier.is_down() {
-            // What the tier holds is not known, but the name of a whole value is: without it, less is left to a later opening.
+            // What the tier holds is not known, but the name of a whole value is: without it, less is left to a later
+            // opening.
             self.delete_blob(&BlobId::whole(key.clone()), &AtomicBool::new(false)).await;
         }
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);

@@ -24,8 +24,8 @@ struct Cli {
 pub(crate) enum Command {
     /// Show on data what a cache saves.
     ///
-    /// Reads every array of a Zarr hierarchy through a cache three times: cold, warm, and warm again from the same cache
-    /// directory opened anew. Each byte is compared with the source's.
+    /// Reads every array of a Zarr hierarchy through a cache three times: cold, warm, and warm again from the same
+    /// cache directory opened anew. Each byte is compared with the source's.
     ///
     /// Without SOURCE it writes a sample into a temporary directory and needs nothing else.
     Demo(DemoOptions),

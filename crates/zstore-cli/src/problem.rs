@@ -35,8 +35,8 @@ impl Problem {
 }
 
 impl From<Error> for Problem {
-    /// The store's own line, which is made for people where its sources are not, and what one can do about an error of its
-    /// kind. Only where the store knows no more than that something failed, its sources have to say it.
+    /// The store's own line, which is made for people where its sources are not, and what one can do about an error
+    /// of its kind. Only where the store knows no more than that something failed, its sources have to say it.
     fn from(error: Error) -> Self {
         let message = if error.kind() == ErrorKind::Io { chain(&error) } else { line(&error) };
         Self::new(message, hint(error.kind()))

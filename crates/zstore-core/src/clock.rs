@@ -12,7 +12,8 @@ pub trait Clock: Debug + Send + Sync {
     /// The present.
     fn now(&self) -> Timestamp;
 
-    /// How long the clock has been running since some moment of its own: the difference of two readings is how long something took.
+    /// How long the clock has been running since some moment of its own: the difference of two readings is how long
+    /// something took.
     ///
     /// Provided: what [`now`](Self::now) shows, in milliseconds, set back whenever that is.
     fn running(&self) -> Duration {
@@ -22,8 +23,9 @@ pub trait Clock: Debug + Send + Sync {
 
 /// The system's clock, made safe for measuring ages.
 ///
-/// It is the later of two readings: the wall clock, and the wall clock at construction plus the time that has run since. So a wall
-/// clock set back does not make old data young again, and a machine that slept (when the running time stood still) wakes to the right time.
+/// It is the later of two readings: the wall clock, and the wall clock at construction plus the time that has run
+/// since. So a wall clock set back does not make old data young again, and a machine that slept (when the running
+/// time stood still) wakes to the right time.
 #[derive(Debug)]
 pub struct SystemClock {
     wall_at_start: Timestamp,

@@ -9,7 +9,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a caller can do about an error.
 ///
-/// There is no kind for a missing value, which is an answer, and none for "other": a backend must decide what its caller can do.
+/// There is no kind for a missing value, which is an answer, and none for "other": a backend must decide what its
+/// caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -4,9 +4,9 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 /// The name of one value: segments parted by `/`.
 ///
-/// A key has no empty, `.` or `..` segment, no leading or trailing slash and no NUL, and is not empty. Everything else is
-/// part of the name, byte for byte: case, spaces, percent signs and any Unicode are neither folded nor decoded. `a` and `a/b`
-/// are both keys, and may both have values at once.
+/// A key has no empty, `.` or `..` segment, no leading or trailing slash and no NUL, and is not empty. Everything
+/// else is part of the name, byte for byte: case, spaces, percent signs and any Unicode are neither folded nor
+/// decoded. `a` and `a/b` are both keys, and may both have values at once.
 ///
 /// # Cost
 /// Validation reads the name once. A clone copies a pointer.

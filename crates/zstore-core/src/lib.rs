@@ -1,7 +1,8 @@
 //! The store contract of zstore.
 //!
-//! A *store* maps keys to bytes. This crate says what that means, precisely enough that a cache can be built on any store
-//! and any store can be tested: it holds types and traits, and no store that keeps bytes. It has no runtime, no HTTP and no file access.
+//! A *store* maps keys to bytes. This crate says what that means, precisely enough that a cache can be built on any
+//! store and any store can be tested: it holds types and traits, and no store that keeps bytes. It has no runtime, no
+//! HTTP and no file access.
 //!
 //! In reading order:
 //!

@@ -9,8 +9,8 @@ use crate::{Key, Prefix};
 
 /// What tells one state of a value from another, as the store tells it.
 ///
-/// A version is opaque: only equality means anything. A store that cannot tell versions apart leaves both fields empty. A clone
-/// copies pointers, so that an answer from memory needs no allocation.
+/// A version is opaque: only equality means anything. A store that cannot tell versions apart leaves both fields
+/// empty. A clone copies pointers, so that an answer from memory needs no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Version {
     /// The entity tag, as HTTP spells it, quotes and weakness mark included.
@@ -60,7 +60,8 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Whether both may be told of one state of a value: by version if both are known, else by size and time of writing.
+    /// Whether both may be told of one state of a value: by version if both are known, else by size and time of
+    /// writing.
     ///
     /// Two answers to parts of one value must pass this before their bytes are put side by side.
     #[must_use]

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 /// The bytes of one value to write: one piece, or several that follow each other.
 ///
-/// Several pieces let a writer put a header before bytes it does not own without copying them; a store that writes to a file or
-/// a socket writes them one after the other.
+/// Several pieces let a writer put a header before bytes it does not own without copying them; a store that writes to
+/// a file or a socket writes them one after the other.
 ///
 /// # Examples
 /// ```

@@ -25,7 +25,8 @@ use crate::key::{InvalidKey, Key, validate_segments};
 pub struct Prefix(Option<Arc<str>>);
 
 impl Prefix {
-    /// Validates `name` as a prefix by the rules of [`Key`]; the empty name is the root, and one trailing slash is allowed.
+    /// Validates `name` as a prefix by the rules of [`Key`]; the empty name is the root, and one trailing slash is
+    /// allowed.
     ///
     /// # Errors
     /// [`InvalidKey`] names the first rule that `name` breaks.

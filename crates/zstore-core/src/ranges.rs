@@ -12,8 +12,8 @@ const CONCURRENT_MAX: usize = 8;
 
 /// Answers [`ReadStore::get_ranges`] by single gets: the default, and of use to stores that batch only sometimes.
 ///
-/// The first get tells the version, the others ask for that version, and every answer's metadata is compared all the same,
-/// because servers exist that ignore conditions.
+/// The first get tells the version, the others ask for that version, and every answer's metadata is compared all the
+/// same, because servers exist that ignore conditions.
 ///
 /// # Errors
 /// As [`ReadStore::get_ranges`].
@@ -58,7 +58,8 @@ async fn others_of_same_value<S: ReadStore + ?Sized>(
     ranges: &[ByteRange],
 ) -> Result<Option<Vec<Part>>> {
     let if_match = Some(&first.meta.version).filter(|version| version.matches(version)).cloned();
-    // Futures are made before they are polled: a closure that borrows in a stream defeats the compiler's proof that it is Send.
+    // Futures are made before they are polled: a closure that borrows in a stream defeats the compiler's proof that
+    // it is Send.
     let gets: Vec<_> = ranges
         .iter()
         .map(|range| {

@@ -17,15 +17,16 @@ use crate::{
 
 /// What a write has survived when it returns.
 ///
-/// A crash of the program is always survived: a value is there whole, old or new. The difference is a loss of power or a crash
-/// of the system.
+/// A crash of the program is always survived: a value is there whole, old or new. The difference is a loss of power
+/// or a crash of the system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing is waited for. After a loss of power a value written shortly before may be the old one or, on some file systems, empty
-    /// or zeros: for data that can be had again.
+    /// Nothing is waited for. After a loss of power a value written shortly before may be the old one or, on some
+    /// file systems, empty or zeros: for data that can be had again.
     #[default]
     None,
-    /// A value's bytes are on the disk before it takes its name. After a loss of power a value is the old one or the new one, whole.
+    /// A value's bytes are on the disk before it takes its name. After a loss of power a value is the old one or the
+    /// new one, whole.
     File,
     /// The name is on the disk as well when the write returns: what was written, or deleted, stays so.
     FileAndDirectory,
@@ -57,8 +58,8 @@ impl Builder {
         Self { path: path.to_owned(), mode: 0o777, durability: Durability::default() }
     }
 
-    /// The permissions of directories that [`create`](Self::create) makes, less the process's umask; `0o777` if not given. A
-    /// directory that exists keeps its own.
+    /// The permissions of directories that [`create`](Self::create) makes, less the process's umask; `0o777` if not
+    /// given. A directory that exists keeps its own.
     #[must_use]
     pub fn mode(self, mode: u32) -> Self {
         Self { mode, ..self }

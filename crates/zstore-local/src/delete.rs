@@ -49,8 +49,9 @@ pub(crate) fn delete(root: &Root, landing: &Landing, key: &Key, durability: Dura
 
 /// Carries out a delete of all below a prefix.
 ///
-/// A link to a directory is deleted itself, and what it leads to is left alone: that has another name, which may not be below the
-/// prefix. Files that crashes left go as well; what is no value of ours stays, and so do the directories that hold it.
+/// A link to a directory is deleted itself, and what it leads to is left alone: that has another name, which may not
+/// be below the prefix. Files that crashes left go as well; what is no value of ours stays, and so do the directories
+/// that hold it.
 pub(crate) fn delete_below(
     root: &Arc<Root>,
     landing: &Landing,

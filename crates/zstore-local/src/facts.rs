@@ -40,9 +40,9 @@ impl Facts {
 
     /// The value's version: which file it is, how long, and written when.
     ///
-    /// A write through this store makes a new file with a time that no other write of this process has, so it always makes a new
-    /// version. A program that writes in place keeps the file, and the kernel's own times advance by ticks of up to 10 ms: two such
-    /// writes of one length within a tick are one version.
+    /// A write through this store makes a new file with a time that no other write of this process has, so it always
+    /// makes a new version. A program that writes in place keeps the file, and the kernel's own times advance by
+    /// ticks of up to 10 ms: two such writes of one length within a tick are one version.
     pub(crate) fn version(&self) -> Version {
         let Self { inode, size, modified_ns, .. } = self;
         Version::from_e_tag(format!("\"{inode:x}-{size:x}-{modified_ns:x}\""))

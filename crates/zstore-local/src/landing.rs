@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use crate::error::Fault;
 
-/// Whether effects may still happen. The lock is held while one does, so that abandoning waits for it and allows none after.
+/// Whether effects may still happen. The lock is held while one does, so that abandoning waits for it and allows none
+/// after.
 #[derive(Debug, Default)]
 pub(crate) struct Landing {
     is_abandoned: Mutex<bool>,

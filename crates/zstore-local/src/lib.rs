@@ -1,5 +1,5 @@
-//! A store in a directory, in the plain layout that other Zarr tools read: a key is a path below the root, a value is the
-//! bytes of the file there.
+//! A store in a directory, in the plain layout that other Zarr tools read: a key is a path below the root, a value is
+//! the bytes of the file there.
 //!
 //! In reading order:
 //!

@@ -7,7 +7,8 @@ use crate::error::Fault;
 /// The longest file name, in bytes: `NAME_MAX` of Linux, macOS and the BSDs.
 pub(crate) const SEGMENT_BYTES_MAX: usize = 255;
 
-/// The longest path that one call takes, in bytes: `PATH_MAX` of Linux less its closing NUL. Paths are relative to the root.
+/// The longest path that one call takes, in bytes: `PATH_MAX` of Linux less its closing NUL. Paths are relative to
+/// the root.
 pub(crate) const PATH_BYTES_MAX: usize = 4095;
 
 const TEMPORARY_START: &str = ".zstore-";

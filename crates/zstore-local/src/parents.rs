@@ -34,8 +34,8 @@ impl AsFd for Parent {
 /// Opens the directory of a value to be written, and makes it and its parents where they are missing.
 ///
 /// # Errors
-/// `FileInTheWay` or `LinkInTheWay` where a directory should be; `DirectoryVanishes` if somebody deleted one just as it was made,
-/// and then the caller tries again.
+/// `FileInTheWay` or `LinkInTheWay` where a directory should be; `DirectoryVanishes` if somebody deleted one just as
+/// it was made, and then the caller tries again.
 pub(crate) fn open_or_make(root: &Root, path: &str) -> Result<Parent, Fault> {
     let (directory_path, _) = name::split(path);
     match root.open_if_there(directory_path, SEARCH) {
@@ -103,7 +103,8 @@ pub(crate) fn remove_if_empty(root: &Root, path: &str) -> bool {
     root.open_beneath(parent, SEARCH).is_ok_and(|parent| unlinkat(parent, name, AtFlags::REMOVEDIR).is_ok())
 }
 
-/// Makes the names in a directory, and in so many above it, survive a loss of power. Directories that are gone need not.
+/// Makes the names in a directory, and in so many above it, survive a loss of power. Directories that are gone need
+/// not.
 pub(crate) fn sync(root: &Root, mut path: &str, above: usize) -> Result<(), Fault> {
     for _ in 0..=above {
         if let Some(directory) = root.open_if_there(path, LIST)? {

@@ -33,8 +33,8 @@ pub(crate) const READ: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 /// How a directory is opened to be listed or synced.
 pub(crate) const LIST: OFlags = OFlags::DIRECTORY;
 
-/// The kernel gives up on a path when somebody renames a directory while `..` of a link in it is resolved. To meet that so many times
-/// in a row, somebody must do nothing else.
+/// The kernel gives up on a path when somebody renames a directory while `..` of a link in it is resolved. To meet
+/// that so many times in a row, somebody must do nothing else.
 #[cfg(target_os = "linux")]
 const ATTEMPTS_MAX: usize = 32;
 
@@ -53,8 +53,8 @@ pub(crate) enum Resolution {
     /// The kernel, while it resolves the path: nobody can change it in between. `openat2`, since Linux 5.6.
     #[cfg(target_os = "linux")]
     Kernel,
-    /// We, by resolving the path first and opening the result. Somebody who can write into the root can swap a directory for a link
-    /// in between. The root's own path counts towards the longest path.
+    /// We, by resolving the path first and opening the result. Somebody who can write into the root can swap a
+    /// directory for a link in between. The root's own path counts towards the longest path.
     Portable,
 }
 

@@ -9,8 +9,8 @@ use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
 
 /// The present in nanoseconds since the epoch, later than any answer before it in this process.
 ///
-/// The kernel stamps files with the time of its last tick, so that a value written twice within one, into an inode used again,
-/// would look unchanged. These stamps tell the two writes apart.
+/// The kernel stamps files with the time of its last tick, so that a value written twice within one, into an inode
+/// used again, would look unchanged. These stamps tell the two writes apart.
 pub(crate) fn next_ns() -> u64 {
     static LAST_NS: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

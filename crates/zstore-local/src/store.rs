@@ -25,36 +25,36 @@ use crate::{
 
 /// A store in a directory: a key is the path of a file below it, a value is the file's bytes.
 ///
-/// That is the layout which Zarr tools of every language read and write as a "directory store" or "local store", and they may do so
-/// while this store is open. It is shared by [`Arc`].
+/// That is the layout which Zarr tools of every language read and write as a "directory store" or "local store", and
+/// they may do so while this store is open. It is shared by [`Arc`].
 ///
 /// # What is a value
-/// Every regular file below the root whose path is UTF-8, whoever wrote it; and every symbolic link to one, if it does not lead out of
-/// the root. Pipes, sockets, devices, empty directories and other names are passed over. Reading through a link that leads out
-/// is `PermissionDenied`; writing to a link replaces the link. Links to directories inside the root are followed, in listings too,
-/// except where they lead back up.
+/// Every regular file below the root whose path is UTF-8, whoever wrote it; and every symbolic link to one, if it
+/// does not lead out of the root. Pipes, sockets, devices, empty directories and other names are passed over. Reading
+/// through a link that leads out is `PermissionDenied`; writing to a link replaces the link. Links to directories
+/// inside the root are followed, in listings too, except where they lead back up.
 ///
 /// # Limits of a plain directory
 /// - `a` and `a/b` cannot both be values: the second is refused with `Conflict`.
-/// - A segment has at most 255 bytes and a key 4,095 (less the root's path where the kernel has no `openat2`: other systems than
-///   Linux, and Linux before 5.6); others are refused with `InvalidKey` by every operation on a key.
+/// - A segment has at most 255 bytes and a key 4,095 (less the root's path where the kernel has no `openat2`: other
+///   systems than Linux, and Linux before 5.6); others are refused with `InvalidKey` by every operation on a key.
 /// - Segments like `.zstore-*.tmp` are kept for files that are being written, and are refused in the same way.
 /// - Where the file system folds case or Unicode forms (macOS and Windows disks often do), so do keys, against law R11.
-/// - [`SetMode::Update`] is refused: no call of the system replaces a file only if it is unchanged, and a lock of ours would not bind
-///   other programs.
-/// - Another program that writes a file in place, not by renaming, can be seen half way, as by every reader. Its change shows in the
-///   version, which is made of the file's number, size and time of writing; but two changes of one size within one tick of the kernel's
-///   clock (up to 10 ms) show as one. Writes of this store never do.
+/// - [`SetMode::Update`] is refused: no call of the system replaces a file only if it is unchanged, and a lock of
+///   ours would not bind other programs.
+/// - Another program that writes a file in place, not by renaming, can be seen half way, as by every reader. Its
+///   change shows in the version, which is made of the file's number, size and time of writing; but two changes of
+///   one size within one tick of the kernel's clock (up to 10 ms) show as one. Writes of this store never do.
 /// - The identity is the root's path. It does not tell apart machines, or disks mounted there at different times.
 ///
 /// # Durability
-/// A value is written to a temporary file beside it, which is then renamed: a reader, and whoever comes after a crash of the program,
-/// sees the old value or the new one. [`Durability`] says what holds after a loss of power. A crash leaves the temporary file;
-/// [`remove_leftovers`](Self::remove_leftovers) clears it away.
+/// A value is written to a temporary file beside it, which is then renamed: a reader, and whoever comes after a crash
+/// of the program, sees the old value or the new one. [`Durability`] says what holds after a loss of power. A crash
+/// leaves the temporary file; [`remove_leftovers`](Self::remove_leftovers) clears it away.
 ///
 /// # Runtime
-/// File work is done on the blocking pool of the tokio runtime that polls the future, one hop for each operation or page of a
-/// listing. Outside a runtime every operation is refused with `Unsupported`.
+/// File work is done on the blocking pool of the tokio runtime that polls the future, one hop for each operation or
+/// page of a listing. Outside a runtime every operation is refused with `Unsupported`.
 #[derive(Debug)]
 pub struct LocalStore {
     root: Arc<Root>,
@@ -65,8 +65,8 @@ impl LocalStore {
     /// Opens a directory that exists.
     ///
     /// # Errors
-    /// `InvalidArgument` if there is none, if it is a file, or if its path is not UTF-8; `PermissionDenied` if this user may not
-    /// read it.
+    /// `InvalidArgument` if there is none, if it is a file, or if its path is not UTF-8; `PermissionDenied` if this
+    /// user may not read it.
     ///
     /// # Cost
     /// Some file work in the calling thread.
@@ -212,8 +212,8 @@ impl Store for LocalStore {
     /// With [`Durability::FileAndDirectory`] also `Io` for a value that is written, but whose name could not be synced.
     ///
     /// # Cancel safety
-    /// When the drop returns, the value has landed or never will. The drop may wait for the one rename that is under way. The temporary
-    /// file is removed soon after.
+    /// When the drop returns, the value has landed or never will. The drop may wait for the one rename that is under
+    /// way. The temporary file is removed soon after.
     async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<Version> {
         let (root, name, durability) = (Arc::clone(&self.root), key.clone(), self.durability);
         let work = move |landing: &Landing| write::set(&root, landing, &name, &value, &mode, durability);
@@ -230,8 +230,8 @@ impl Store for LocalStore {
         self.change(Operation::Delete, key.as_str(), work).await
     }
 
-    /// A link to a directory is deleted itself, and what it leads to is left alone. Temporary files that a crash left go as well. What
-    /// is no value stays, and so do the directories that hold it.
+    /// A link to a directory is deleted itself, and what it leads to is left alone. Temporary files that a crash left
+    /// go as well. What is no value stays, and so do the directories that hold it.
     ///
     /// # Cancel safety
     /// As of `set`: no value is deleted after the drop.
@@ -241,7 +241,8 @@ impl Store for LocalStore {
         self.change(Operation::DeletePrefix, prefix.as_str(), work).await
     }
 
-    /// Removes the temporary files that crashes left below the prefix, as [`remove_leftovers`](LocalStore::remove_leftovers) does everywhere.
+    /// Removes the temporary files that crashes left below the prefix, as
+    /// [`remove_leftovers`](LocalStore::remove_leftovers) does everywhere.
     ///
     /// # Cancel safety
     /// As of `set`: nothing is removed after the drop.

@@ -19,8 +19,8 @@ use crate::{error::Fault, facts::Facts, name, stamp};
 
 /// A file beside the value it will become. It is removed when dropped before it has landed.
 ///
-/// Its writer holds a lock on it, which the kernel releases when the writer is gone. So whoever gets the lock knows that the file
-/// was left by a crash, also where process numbers mean nothing: among containers, or on a shared disk.
+/// Its writer holds a lock on it, which the kernel releases when the writer is gone. So whoever gets the lock knows
+/// that the file was left by a crash, also where process numbers mean nothing: among containers, or on a shared disk.
 pub(crate) struct Temporary<'a> {
     parent: BorrowedFd<'a>,
     name: String,
@@ -41,7 +41,8 @@ impl<'a> Temporary<'a> {
             match openat(parent, &name, flags, mode) {
                 Ok(file) => {
                     let file = File::from(file);
-                    // Where a file system knows no locks, nobody can take this one either, and the file is never cleared away.
+                    // Where a file system knows no locks, nobody can take this one either, and the file is never
+                    // cleared away.
                     let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
                     return Ok(Self { parent, name, file, has_landed: false });
                 }
@@ -103,7 +104,8 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// Text that no other file's name has: this process, how many files it made, and randomness in case of another machine's process.
+/// Text that no other file's name has: this process, how many files it made, and randomness in case of another
+/// machine's process.
 fn unique() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let (process, count) = (process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));

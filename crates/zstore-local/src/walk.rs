@@ -12,8 +12,8 @@ use crate::{
     root::Root,
 };
 
-/// How many values one hop to the blocking pool lists. A value costs a call or two of a microsecond, a hop some ten: the hop is lost
-/// among them, and the page stays below 200 KiB.
+/// How many values one hop to the blocking pool lists. A value costs a call or two of a microsecond, a hop some ten:
+/// the hop is lost among them, and the page stays below 200 KiB.
 const PAGE_VALUES: usize = 512;
 
 /// A walk through everything below a directory, depth first.
@@ -52,7 +52,8 @@ pub(crate) enum Step {
 type Identity = (i128, u128);
 
 impl Walk {
-    /// A walk through all below a prefix; through nothing if there is no such directory, or if a link led back up to it.
+    /// A walk through all below a prefix; through nothing if there is no such directory, or if a link led back up to
+    /// it.
     pub(crate) fn below(root: &Arc<Root>, prefix: &Prefix, links: Links) -> Result<Self, Fault> {
         if !name::can_hold_values(prefix) {
             return Ok(Self { root: Arc::clone(root), above: Vec::new(), levels: Vec::new(), links });

@@ -19,8 +19,8 @@ use crate::{
     temporary::Temporary,
 };
 
-/// Each attempt but the last is lost to somebody who deletes the directory in the instant after it was made. So many in a row are
-/// no accident.
+/// Each attempt but the last is lost to somebody who deletes the directory in the instant after it was made. So many
+/// in a row are no accident.
 const ATTEMPTS_MAX: usize = 100;
 
 /// Carries out a set.

@@ -15,8 +15,8 @@ pub(crate) struct Identity(u64);
 impl Identity {
     /// A name not given before.
     ///
-    /// The hash is keyed with the system's randomness. The process, a counter and the time are hashed too, because a forked process
-    /// inherits the keys of its parent.
+    /// The hash is keyed with the system's randomness. The process, a counter and the time are hashed too, because a
+    /// forked process inherits the keys of its parent.
     pub(crate) fn fresh() -> Self {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         Self(RandomState::new().hash_one((process::id(), COUNTER.fetch_add(1, Ordering::Relaxed), SystemTime::now())))

@@ -1,7 +1,7 @@
 //! A store in memory.
 //!
-//! [`MemoryStore`] keeps values in a sorted map under one lock. What is read is the very memory that was written: nothing is
-//! copied on the way in or out, and [`get_now`](zstore_core::ReadStore::get_now) answers without waiting.
+//! [`MemoryStore`] keeps values in a sorted map under one lock. What is read is the very memory that was written:
+//! nothing is copied on the way in or out, and [`get_now`](zstore_core::ReadStore::get_now) answers without waiting.
 //!
 //! In reading order:
 //!

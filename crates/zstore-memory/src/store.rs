@@ -18,13 +18,14 @@ use crate::{
 ///
 /// It is shared by [`Arc`]; there is no clone, which would have to be either a second name for the same data or a copy.
 ///
-/// Every instance has an identity of its own, shown as `MemoryStore(94d1c7f02b6a8e35)` and part of every version: nothing a cache
-/// remembers of one instance is ever taken for another's.
+/// Every instance has an identity of its own, shown as `MemoryStore(94d1c7f02b6a8e35)` and part of every version:
+/// nothing a cache remembers of one instance is ever taken for another's.
 ///
 /// # Memory
-/// Values are kept as the [`Bytes`](bytes::Bytes) they came as, and handed out as slices of them. A slice keeps the whole buffer it
-/// was cut from alive: of a value set as 10 bytes out of a buffer of 1 MiB, [`held_bytes`](Self::held_bytes) counts 10 and memory
-/// holds 1 MiB. A writer that means to keep little of much copies first (`Bytes::copy_from_slice`).
+/// Values are kept as the [`Bytes`](bytes::Bytes) they came as, and handed out as slices of them. A slice keeps the
+/// whole buffer it was cut from alive: of a value set as 10 bytes out of a buffer of 1 MiB,
+/// [`held_bytes`](Self::held_bytes) counts 10 and memory holds 1 MiB. A writer that means to keep little of much
+/// copies first (`Bytes::copy_from_slice`).
 ///
 /// # Cost
 /// A lock over a sorted map, held for one look-up or one page of a listing; never while bytes are copied or freed. An
@@ -206,7 +207,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    /// Below the root prefix all at once; below others in pages, and a reader may see some values gone and others not yet.
+    /// Below the root prefix all at once; below others in pages, and a reader may see some values gone and others not
+    /// yet.
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
         self.values.delete_below(prefix);
         Ok(())

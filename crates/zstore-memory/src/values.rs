@@ -11,8 +11,8 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use zstore_core::{DirListing, InvalidKey, Key, Meta, Prefix, Timestamp, Version};
 
-/// How many entries are visited under one hold of the lock. An entry costs some 100 ns (a step in the map, two reference
-/// counts, the text of a version), so a page holds writers up for some 25 µs.
+/// How many entries are visited under one hold of the lock. An entry costs some 100 ns (a step in the map, two
+/// reference counts, the text of a version), so a page holds writers up for some 25 µs.
 const PAGE_ENTRIES: usize = 256;
 
 /// One value and what is known of it.
@@ -31,8 +31,8 @@ pub(crate) struct Values(RwLock<Map>);
 struct Map {
     entries: BTreeMap<Name, Entry>,
     held_bytes: u64,
-    /// How many values were ever written. It numbers the versions and never goes back, so that a value deleted and written
-    /// again has another version.
+    /// How many values were ever written. It numbers the versions and never goes back, so that a value deleted and
+    /// written again has another version.
     written: u64,
 }
 
@@ -61,8 +61,8 @@ impl Map {
     }
 }
 
-/// What is still to be visited of the keys strictly below a prefix. In the order of all keys they lie between `prefix/` and
-/// `prefix0`, because `0` follows `/`.
+/// What is still to be visited of the keys strictly below a prefix. In the order of all keys they lie between
+/// `prefix/` and `prefix0`, because `0` follows `/`.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     start: Bound<String>,

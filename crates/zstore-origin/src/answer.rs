@@ -108,7 +108,8 @@ impl HttpRange {
     fn of(range: &ByteRange, size: u64) -> Self {
         match range.resolve(size) {
             Ok(part) if !part.is_empty() => Self::Part(part),
-            // A suffix is satisfiable unless its length is zero, and a part of nothing cannot be spelt: answer all of it.
+            // A suffix is satisfiable unless its length is zero, and a part of nothing cannot be spelt: answer all of
+            // it.
             Ok(_) if size == 0 && matches!(range, ByteRange::Suffix(1..)) => Self::Whole,
             Ok(_) | Err(_) => Self::Unsatisfiable,
         }

@@ -16,7 +16,8 @@ use crate::counts::InFlight;
 /// A paced body leaves in pieces of 1/20 s: often enough to look like a steady flow, seldom enough for the timer.
 const PIECES_PER_S: u64 = 20;
 
-/// The body of an answer. It counts bytes as they are handed over and ends its request with the last of them, before the client can see it.
+/// The body of an answer. It counts bytes as they are handed over and ends its request with the last of them, before
+/// the client can see it.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     rest: Bytes,

@@ -21,11 +21,13 @@ pub struct Counts {
     pub not_modified: u64,
     /// Bytes of bodies handed to the network, headers not counted.
     pub body_bytes: u64,
-    /// The most requests that were being answered at once, from the arrival of their headers to the last byte of their answers.
+    /// The most requests that were being answered at once, from the arrival of their headers to the last byte of
+    /// their answers.
     pub in_flight_max: u64,
 }
 
-/// The counters behind [`Counts`]. Each is exact; read together while requests run, they may be of slightly different instants.
+/// The counters behind [`Counts`]. Each is exact; read together while requests run, they may be of slightly different
+/// instants.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,

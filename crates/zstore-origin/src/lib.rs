@@ -1,8 +1,8 @@
 //! An HTTP origin over any store.
 //!
-//! It serves the values of a [`ReadStore`](zstore_core::ReadStore) on 127.0.0.1 by HTTP/1.1, with entity tags, single ranges,
-//! conditions and HEAD, as slowly as asked, and counts what it is asked. It is there to show and to test what a cache saves, and no server
-//! for the open net: it has no TLS, no access control and no listing.
+//! It serves the values of a [`ReadStore`](zstore_core::ReadStore) on 127.0.0.1 by HTTP/1.1, with entity tags, single
+//! ranges, conditions and HEAD, as slowly as asked, and counts what it is asked. It is there to show and to test what
+//! a cache saves, and no server for the open net: it has no TLS, no access control and no listing.
 //!
 //! In reading order:
 //!

@@ -47,8 +47,8 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// The one range of a `Range` header. `None` asks for the whole value, as a header that is malformed, of another unit or of
-/// several ranges does: a server may ignore any of those (RFC 9110, 14.2).
+/// The one range of a `Range` header. `None` asks for the whole value, as a header that is malformed, of another unit
+/// or of several ranges does: a server may ignore any of those (RFC 9110, 14.2).
 pub(crate) fn parse_range(headers: &HeaderMap) -> Option<ByteRange> {
     let (unit, range) = one_line(headers, &RANGE)?.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
@@ -117,7 +117,8 @@ impl Conditions {
         }
     }
 
-    /// Whether a range may be answered with a part: an `If-Range` must name the very value. A date never does, for two values may share a second.
+    /// Whether a range may be answered with a part: an `If-Range` must name the very value. A date never does, for
+    /// two values may share a second.
     pub(crate) fn allow_part(&self, e_tag: Option<&str>) -> bool {
         self.if_range.as_deref().is_none_or(|tag| is_strong(tag) && Some(tag) == e_tag)
     }
@@ -160,7 +161,8 @@ impl Tags {
     }
 }
 
-/// Splits a list of entity tags, whose quotes may hold commas. A tag without quotes is taken as it is: clients exist that send them.
+/// Splits a list of entity tags, whose quotes may hold commas. A tag without quotes is taken as it is: clients exist
+/// that send them.
 fn split_tags(line: &str, tags: &mut Vec<String>) {
     let (mut start, mut quoted) = (0, false);
     for (at, byte) in line.bytes().enumerate() {

@@ -30,16 +30,19 @@ use crate::{
     counts::{Counters, Counts},
 };
 
-/// How long [`Origin::shutdown`] lets running answers finish: long enough for any latency one would ask for in a demonstration.
+/// How long [`Origin::shutdown`] lets running answers finish: long enough for any latency one would ask for in a
+/// demonstration.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long to wait when a connection cannot be accepted, as for want of file descriptors: they come back when others end.
+/// How long to wait when a connection cannot be accepted, as for want of file descriptors: they come back when others
+/// end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// An HTTP/1.1 server of a store's values, on a port of 127.0.0.1 that the system chose.
 ///
-/// It answers GET and HEAD with one range in any of its three forms, `If-Match`, `If-None-Match` and `If-Range`; other methods get 405. Dropping it
-/// stops it: no connection is accepted any more, and those that are open end after the answer they are giving.
+/// It answers GET and HEAD with one range in any of its three forms, `If-Match`, `If-None-Match` and `If-Range`;
+/// other methods get 405. Dropping it stops it: no connection is accepted any more, and those that are open end after
+/// the answer they are giving.
 pub struct Origin {
     address: SocketAddr,
     counters: Arc<Counters>,
@@ -118,7 +121,8 @@ impl OriginBuilder {
         self
     }
 
-    /// Binds a port of 127.0.0.1 and serves from then on. It must be called within a tokio runtime with time and IO enabled.
+    /// Binds a port of 127.0.0.1 and serves from then on. It must be called within a tokio runtime with time and IO
+    /// enabled.
     ///
     /// # Errors
     /// `Io` if no port can be bound.

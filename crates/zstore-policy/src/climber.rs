@@ -1,9 +1,9 @@
 //! Hill climbing: a share that is moved as long as moving it pays.
 //!
-//! G. Einziger, O. Eytan, R. Friedman and B. Manes, "Adaptive Software Cache Management", Middleware 2018, with the figures of
-//! Caffeine: after each sample of accesses the share goes on in the direction it went if the hit ratio rose, and back if
-//! it fell. Steps become smaller until the hit ratio changes by so much that the work must have changed; then they begin anew.
-//! Figures are whole numbers, so that a trace replays everywhere.
+//! G. Einziger, O. Eytan, R. Friedman and B. Manes, "Adaptive Software Cache Management", Middleware 2018, with the
+//! figures of Caffeine: after each sample of accesses the share goes on in the direction it went if the hit ratio
+//! rose, and back if it fell. Steps become smaller until the hit ratio changes by so much that the work must have
+//! changed; then they begin anew. Figures are whole numbers, so that a trace replays everywhere.
 
 /// A share is counted in parts of this.
 pub(crate) const WHOLE: u64 = 10_000;

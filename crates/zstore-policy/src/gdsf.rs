@@ -1,14 +1,15 @@
 //! GreedyDual-Size-Frequency: whoever saves least for its bytes leaves.
 //!
-//! L. Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching Policy", HP Labs HPL-98-69,
-//! 1998, after P. Cao and S. Irani, "Cost-Aware WWW Proxy Caching Algorithms", USITS 1997. Each resident has a priority:
+//! L. Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching Policy", HP Labs
+//! HPL-98-69, 1998, after P. Cao and S. Irani, "Cost-Aware WWW Proxy Caching Algorithms", USITS 1997. Each resident
+//! has a priority:
 //!
 //! ```text
 //! priority = floor + frequency * cost / weight
 //! ```
 //!
-//! set when it comes and at each hit. The least leaves, and the floor rises to its priority; so whoever is not asked for any
-//! more is overtaken by newcomers, however popular it was.
+//! set when it comes and at each hit. The least leaves, and the floor rises to its priority; so whoever is not asked
+//! for any more is overtaken by newcomers, however popular it was.
 //!
 //! What to know before choosing it: with costs that are all alike it keeps many small values rather than a few large
 //! ones, which is best in hits and worst in bytes. Say what a miss costs: [`Gdsf::for_object_hits`],
@@ -21,10 +22,12 @@ use std::time::Duration;
 
 use crate::policy::{Candidate, Policy, Slot};
 
-/// Priorities are counted in 2^-40 of a unit of cost a byte, so that values of up to a tebibyte are told apart at a cost of 1.
+/// Priorities are counted in 2^-40 of a unit of cost a byte, so that values of up to a tebibyte are told apart at a
+/// cost of 1.
 const FRACTION_BITS: u32 = 40;
-/// When the floor passes this, all priorities are lowered by it. A priority is less than 2^120 above a floor (16 bits of frequency,
-/// 64 of cost, 40 of fraction), so nothing overflows; and the floor rises so far so rarely that lowering costs nothing a call.
+/// When the floor passes this, all priorities are lowered by it. A priority is less than 2^120 above a floor (16 bits
+/// of frequency, 64 of cost, 40 of fraction), so nothing overflows; and the floor rises so far so rarely that
+/// lowering costs nothing a call.
 const FLOOR_MAX: u128 = 1 << 126;
 
 type Cost = Box<dyn Fn(&Candidate) -> u64 + Send>;
@@ -83,8 +86,8 @@ impl Gdsf {
         Self::with_cost(|candidate| candidate.cost)
     }
 
-    /// A miss costs what `cost` says of a candidate, in any unit. It should be a plain function of the candidate: laws P5
-    /// and P6 bind it as well.
+    /// A miss costs what `cost` says of a candidate, in any unit. It should be a plain function of the candidate:
+    /// laws P5 and P6 bind it as well.
     pub fn with_cost(cost: impl Fn(&Candidate) -> u64 + Send + 'static) -> Self {
         Self { held: Vec::new(), order: BTreeSet::new(), floor: 0, access: 0, cost: Box::new(cost) }
     }
@@ -94,8 +97,8 @@ impl Gdsf {
         Self::with_cost(|_| 1)
     }
 
-    /// A miss costs its bytes: as many bytes from the cache as possible. Weight then cancels out, and frequency, ageing,
-    /// decides alone.
+    /// A miss costs its bytes: as many bytes from the cache as possible. Weight then cancels out, and frequency,
+    /// ageing, decides alone.
     pub fn for_byte_hits() -> Self {
         Self::with_cost(|candidate| candidate.weight)
     }

@@ -36,33 +36,34 @@ use crate::policy::{Candidate, Policy, Slot};
 
 /// Residency, weight and staleness of a cache bounded in bytes.
 ///
-/// `K` names a resident and should be cheap to clone; `R` is whatever the caller keeps beside it. The ledger does no work
-/// on bytes: it answers with what the caller must do ([`Leaving`]), and is told when that was done.
+/// `K` names a resident and should be cheap to clone; `R` is whatever the caller keeps beside it. The ledger does no
+/// work on bytes: it answers with what the caller must do ([`Leaving`]), and is told when that was done.
 ///
 /// # Laws
 ///
-/// - **L1 Budget.** `charged() + promised() <= weight_max` at every instant, unless [`recover`](Self::recover) went past
-///   the bound; past it, nothing but `recover` makes that sum grow. `ledger/balance.rs` has the argument.
-/// - **L2 Exclusive room.** A reservation's room is its own from the moment it is granted: free room taken then, and the
-///   room of its own victims as they leave. No two reservations count on the same bytes.
-/// - **L3 Pay before writing.** Nothing may be written under a reservation before every one of *its* leavings was passed
-///   to [`left`](Self::left); [`is_paid`](Self::is_paid) says so. That someone else's left is not enough. If the caller
-///   obeys, the tier never holds more than `charged()`.
+/// - **L1 Budget.** `charged() + promised() <= weight_max` at every instant, unless [`recover`](Self::recover) went
+///   past the bound; past it, nothing but `recover` makes that sum grow. `ledger/balance.rs` has the argument.
+/// - **L2 Exclusive room.** A reservation's room is its own from the moment it is granted: free room taken then, and
+///   the room of its own victims as they leave. No two reservations count on the same bytes.
+/// - **L3 Pay before writing.** Nothing may be written under a reservation before every one of *its* leavings was
+///   passed to [`left`](Self::left); [`is_paid`](Self::is_paid) says so. That someone else's left is not enough. If
+///   the caller obeys, the tier never holds more than `charged()`.
 /// - **L4 Bytes, not intentions.** Weight is given back when bytes are gone (`left`) or were never written
 ///   ([`abort`](Self::abort)), never when something goes out of service. What is lost or stranded stays charged.
 /// - **L5 A refusal changes nothing.** Neither does a commit, a recovery or a renewal that was not accepted.
 /// - **L6 The expired go first**, those stale for longest ahead, then whom the policy names; and no more than needed.
 /// - **L7 Staleness.** A resident is stale from `expires` on (`expires <= now`) and is then never answered as fresh.
 /// - **L8 One resident a key.** A second commit or recovery of a resident key is not accepted.
-/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh; and it is asked whether to
-///   admit a candidate for whom others than the expired would have to leave. One that breaks its own
-///   laws costs hits, never the budget.
+/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh; and it is asked
+///   whether to admit a candidate for whom others than the expired would have to leave. One that breaks its own laws
+///   costs hits, never the budget.
 /// - **L10 Determinism.** The same calls, with a policy that is deterministic, give the same answers in the same order.
 ///
 /// # Cost
 ///
-/// A probe is a hash lookup and the policy's `hit`. Residents that never expire are in no ordered structure. Memory is one
-/// table entry (`K`, `R` and about 40 bytes) and one map entry (`K` and 4 bytes) a resident, besides the policy's.
+/// A probe is a hash lookup and the policy's `hit`. Residents that never expire are in no ordered structure. Memory
+/// is one table entry (`K`, `R` and about 40 bytes) and one map entry (`K` and 4 bytes) a resident, besides the
+/// policy's.
 pub struct Ledger<K, R> {
     table: Table<K, R>,
     balance: Balance,
@@ -134,18 +135,21 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
 
     /// Claims room for a value of `weight` bytes, before any of it is written.
     ///
-    /// What must leave for it goes out of service at once and is handed back in [`Grant::leaving`]: law L3 says what to do
-    /// with it. `key` need not be absent: a resident of the same key is not replaced by this (see [`leave`](Self::leave)),
-    /// though it may be among the victims. `terms` are what the value will be resident with once committed.
+    /// What must leave for it goes out of service at once and is handed back in [`Grant::leaving`]: law L3 says what
+    /// to do with it. `key` need not be absent: a resident of the same key is not replaced by this (see
+    /// [`leave`](Self::leave)), though it may be among the victims. `terms` are what the value will be resident with
+    /// once committed.
     ///
     /// # Errors
     ///
-    /// [`Refused::TooLarge`] when the value can never fit, [`Refused::NoRoom`] when evicting everybody would not be enough
-    /// at the moment, [`Refused::NotAdmitted`] when the policy would rather keep who is there. Nobody has left then.
+    /// [`Refused::TooLarge`] when the value can never fit, [`Refused::NoRoom`] when evicting everybody would not be
+    /// enough at the moment, [`Refused::NotAdmitted`] when the policy would rather keep who is there. Nobody has left
+    /// then.
     ///
     /// # Cost
     ///
-    /// Logarithmic in the residents for each that leaves. A refusal by the policy has looked at the stale who would have left.
+    /// Logarithmic in the residents for each that leaves. A refusal by the policy has looked at the stale who would
+    /// have left.
     pub fn reserve(&mut self, key: K, weight: u64, terms: Terms, now: Tick) -> Result<Grant<K, R>, Refused> {
         if weight > self.balance.room_max() {
             return Err(Refused::TooLarge);
@@ -186,8 +190,8 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// # Errors
     ///
-    /// The reservation comes back, unchanged and still charged, when its key is already resident, or when it is not paid
-    /// (a caller's bug: see [`is_paid`](Self::is_paid)). Bytes were written, so [`spoil`](Self::spoil) it.
+    /// The reservation comes back, unchanged and still charged, when its key is already resident, or when it is not
+    /// paid (a caller's bug: see [`is_paid`](Self::is_paid)). Bytes were written, so [`spoil`](Self::spoil) it.
     pub fn commit(&mut self, reservation: Reservation<K>, record: R) -> Result<(), Reservation<K>> {
         let claim = match self.table.claim_of(reservation.claim) {
             Some(claim) if claim.is_paid() && !self.table.keys.contains_key(&reservation.key) => *claim,
@@ -210,7 +214,8 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
 
     /// Something may have been written, and it will not be committed: its room stays charged until the bytes are gone.
     ///
-    /// Of a reservation that is not paid, only the room it already has is charged: law L3 says that nothing was written.
+    /// Of a reservation that is not paid, only the room it already has is charged: law L3 says that nothing was
+    /// written.
     pub fn spoil(&mut self, reservation: Reservation<K>) -> Leaving<K, R> {
         let slot = reservation.claim.slot;
         let mut weight = 0;
@@ -294,9 +299,9 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
 
     /// A resident found on reopening: its bytes are there, so there is nothing to reserve, and it may exceed the bound.
     ///
-    /// The policy takes it for the newest: recover the least recent first. Recover everything, then [`trim`](Self::trim)
-    /// and let those leave, before the first [`reserve`](Self::reserve): a claim granted earlier rests on room that the
-    /// tier does not have.
+    /// The policy takes it for the newest: recover the least recent first. Recover everything, then
+    /// [`trim`](Self::trim) and let those leave, before the first [`reserve`](Self::reserve): a claim granted earlier
+    /// rests on room that the tier does not have.
     ///
     /// # Errors
     ///
@@ -333,8 +338,8 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         }
     }
 
-    /// The bytes the tier may hold at this instant: overhead, residents, all that is leaving or stranded, and every paid
-    /// reservation. Exact but for paid reservations whose writing has not begun.
+    /// The bytes the tier may hold at this instant: overhead, residents, all that is leaving or stranded, and every
+    /// paid reservation. Exact but for paid reservations whose writing has not begun.
     pub fn charged(&self) -> u64 {
         self.balance.charged()
     }
@@ -344,8 +349,8 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         self.balance.promised
     }
 
-    /// Bytes that are reserved, promised or leaving: room that may be free, or resident and able to leave, before long. What is
-    /// stranded is not among them.
+    /// Bytes that are reserved, promised or leaving: room that may be free, or resident and able to leave, before
+    /// long. What is stranded is not among them.
     pub fn in_motion(&self) -> u64 {
         self.balance.leaving.saturating_add(self.balance.reserved).saturating_add(self.balance.promised)
     }

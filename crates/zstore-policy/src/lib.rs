@@ -1,19 +1,19 @@
 //! Replacement policies and cache accounting, pure: no clock, no IO, no async.
 //!
-//! A bounded cache has three questions to answer: *what do I hold, what may I still take, who leaves?* This crate answers
-//! them without touching a byte of what is cached. Time comes in as a [`Tick`]; work to be done comes out as values
-//! ([`Grant`], [`Leaving`]) that the caller carries out after it let go of its lock. The same code therefore runs in a
-//! live cache, in a simulator and under a property test.
+//! A bounded cache has three questions to answer: *what do I hold, what may I still take, who leaves?* This crate
+//! answers them without touching a byte of what is cached. Time comes in as a [`Tick`]; work to be done comes out as
+//! values ([`Grant`], [`Leaving`]) that the caller carries out after it let go of its lock. The same code therefore
+//! runs in a live cache, in a simulator and under a property test.
 //!
 //! In reading order:
 //!
 //! 1. [`Policy`] orders opaque [`Slot`]s and says who leaves. It sees weights, costs and hashed identities
 //!    ([`Candidate`]), never keys, bytes or time.
 //! 2. [`Lru`] is the policy to read first: the least recent leaves.
-//! 3. The others, each with its paper and what to know before choosing it: [`Fifo`], [`Sieve`] and [`S3Fifo`] are queues;
-//!    [`WTinyLfu`] asks who is asked for more often; [`Gdsf`] asks who saves most for its bytes.
-//! 4. [`Ledger`] keeps residency, weight and staleness within a bound, and asks its policy for victims. Its page has the
-//!    laws, numbered, and the life of an entry.
+//! 3. The others, each with its paper and what to know before choosing it: [`Fifo`], [`Sieve`] and [`S3Fifo`] are
+//!    queues; [`WTinyLfu`] asks who is asked for more often; [`Gdsf`] asks who saves most for its bytes.
+//! 4. [`Ledger`] keeps residency, weight and staleness within a bound, and asks its policy for victims. Its page has
+//!    the laws, numbered, and the life of an entry.
 //! 5. [`Reservation`], [`Grant`], [`Leaving`]: the claims a ledger hands out and takes back.
 //! 6. [`Tally`] counts what left, by [`Reason`].
 //!

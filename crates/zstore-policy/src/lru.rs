@@ -1,9 +1,10 @@
 //! Least recently used, exact.
 //!
-//! The algorithm is as old as paging: L. A. Belady, "A study of replacement algorithms for a virtual-storage computer",
-//! IBM Systems Journal 5(2), 1966, measures it, and R. L. Mattson, J. Gecsei, D. R. Slutz and I. L. Traiger, "Evaluation
-//! techniques for storage hierarchies", IBM Systems Journal 9(2), 1970, gives it its stack form: a list in order of last
-//! use, where a use moves to one end and whoever is at the other end leaves. Weight and cost play no part.
+//! The algorithm is as old as paging: L. A. Belady, "A study of replacement algorithms for a virtual-storage
+//! computer", IBM Systems Journal 5(2), 1966, measures it, and R. L. Mattson, J. Gecsei, D. R. Slutz and I. L.
+//! Traiger, "Evaluation techniques for storage hierarchies", IBM Systems Journal 9(2), 1970, gives it its stack form:
+//! a list in order of last use, where a use moves to one end and whoever is at the other end leaves. Weight and cost
+//! play no part.
 //!
 //! What to know before choosing it: one scan longer than the cache empties it, and a loop longer than the cache never
 //! hits. Windows and time series, which come back to what they just read, suit it.

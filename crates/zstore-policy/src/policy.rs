@@ -44,16 +44,17 @@ pub struct Candidate {
 ///
 /// - **P1 Membership.** A slot given to [`insert`](Self::insert) is held until [`victim`](Self::victim) returns it or
 ///   [`remove`](Self::remove) takes it, whichever comes first. [`len`](Self::len) counts exactly the held.
-/// - **P2 Progress.** `victim` returns a held slot and forgets it. It returns `None` only when nothing is held: a policy
-///   may have a poor opinion of everybody, but it may not refuse.
+/// - **P2 Progress.** `victim` returns a held slot and forgets it. It returns `None` only when nothing is held: a
+///   policy may have a poor opinion of everybody, but it may not refuse.
 /// - **P3 Strangers.** [`hit`](Self::hit) and `remove` of a slot that is not held change nothing.
 /// - **P4 Reuse.** A slot inserted again after it was forgotten is a newcomer: it inherits nothing through the slot
 ///   (only, where the algorithm says so, through its [`id`](Candidate::id)).
-/// - **P5 Determinism.** The same calls give the same answers: no clock, and no randomness but from a fixed or given seed.
+/// - **P5 Determinism.** The same calls give the same answers: no clock, and no randomness but from a fixed or given
+///   seed.
 /// - **P6 Total.** No call panics, blocks, or does IO; each is at worst logarithmic in `len`, amortised.
 ///
-/// - **P7 Admission.** [`admit`](Self::admit) holds nobody and forgets nobody, whatever it answers; and it always says yes
-///   when nothing is held, so that a cache can begin.
+/// - **P7 Admission.** [`admit`](Self::admit) holds nobody and forgets nobody, whatever it answers; and it always
+///   says yes when nothing is held, so that a cache can begin.
 /// - **P8 Order.** [`for_each_held`](Self::for_each_held) visits exactly the held, each once.
 ///
 /// A policy that breaks P1 or P2 costs its cache hits, not its budget: the ledger then chooses by itself.
@@ -99,15 +100,17 @@ pub struct Candidate {
 /// assert_eq!(fifo.victim(), Some(Slot::new(0)));
 /// ```
 pub trait Policy: Debug + Send {
-    /// The most weight its residents may have together, in bytes; `None` is no bound, which is what holds until something is
-    /// said. A ledger tells it before the first [`insert`](Self::insert); told again, even later, the last word counts.
+    /// The most weight its residents may have together, in bytes; `None` is no bound, which is what holds until
+    /// something is said. A ledger tells it before the first [`insert`](Self::insert); told again, even later, the
+    /// last word counts.
     ///
     /// Provided: a policy that does not size anything by it ignores it.
     fn set_capacity(&mut self, weight_max: Option<u64>) {
         let _ = weight_max;
     }
 
-    /// Whether room may be made for `candidate` by the departure of `needed` bytes of residents, of the policy's choosing.
+    /// Whether room may be made for `candidate` by the departure of `needed` bytes of residents, of the policy's
+    /// choosing.
     ///
     /// Asked when room is claimed, before anything is written; not asked while there is room, nor for the room of the
     /// expired, who go first anyway. A yes binds nobody: the candidate may be given up before its
@@ -135,8 +138,8 @@ pub trait Policy: Debug + Send {
     /// Chooses who leaves for space, and forgets it. `None` when nothing is held.
     fn victim(&mut self) -> Option<Slot>;
 
-    /// Visits whom it holds, first to leave first, as nearly as it can tell. Inserted anew in this order, after a restart,
-    /// they keep what they can of their standing.
+    /// Visits whom it holds, first to leave first, as nearly as it can tell. Inserted anew in this order, after a
+    /// restart, they keep what they can of their standing.
     ///
     /// # Cost
     ///

@@ -1,17 +1,17 @@
 //! S3-FIFO: three first-in-first-out queues, by bytes.
 //!
-//! J. Yang, Y. Zhang, Z. Qiu, Y. Yue and K. V. Rashmi, "FIFO Queues are All You Need for Cache Eviction", SOSP 2023. Newcomers
-//! enter a *small* queue of a tenth of the room. Whoever was hit twice there goes on to the *main* queue; everybody else
-//! leaves soon, and its id is kept in a *ghost* queue. An id that comes back while its ghost is there enters main at
-//! once. Main gives everybody one more round for each hit, three at most.
+//! J. Yang, Y. Zhang, Z. Qiu, Y. Yue and K. V. Rashmi, "FIFO Queues are All You Need for Cache Eviction", SOSP 2023.
+//! Newcomers enter a *small* queue of a tenth of the room. Whoever was hit twice there goes on to the *main* queue;
+//! everybody else leaves soon, and its id is kept in a *ghost* queue. An id that comes back while its ghost is there
+//! enters main at once. Main gives everybody one more round for each hit, three at most.
 //!
-//! Differences from the paper, both for values of many sizes: queues are measured in bytes; and a candidate heavier than
-//! the small queue, for which main would have to give way, is treated as if it had passed through small already: at the
-//! first attempt it is refused and leaves a ghost, at the next it enters main.
+//! Differences from the paper, both for values of many sizes: queues are measured in bytes; and a candidate heavier
+//! than the small queue, for which main would have to give way, is treated as if it had passed through small already:
+//! at the first attempt it is refused and leaves a ghost, at the next it enters main.
 //!
-//! What to know before choosing it: it beats LRU where most values are asked for once and the rest again and again, hits
-//! are cheap, and scans and loops do little harm. In a small cache on work that moves on (sliding windows, time series) the
-//! small queue is too short to see a second hit, and it loses to LRU. Cost plays no part.
+//! What to know before choosing it: it beats LRU where most values are asked for once and the rest again and again,
+//! hits are cheap, and scans and loops do little harm. In a small cache on work that moves on (sliding windows, time
+//! series) the small queue is too short to see a second hit, and it loses to LRU. Cost plays no part.
 
 use hashlink::LinkedHashSet;
 
@@ -33,8 +33,8 @@ const GHOSTS_MIN: usize = 16;
 ///
 /// # Cost
 ///
-/// Every call is constant, amortised: a step of the main queue is paid by a hit. About 55 bytes a slot, and 30 a ghost, of
-/// which there are as many as residents at most (or 16).
+/// Every call is constant, amortised: a step of the main queue is paid by a hit. About 55 bytes a slot, and 30 a
+/// ghost, of which there are as many as residents at most (or 16).
 ///
 /// # Examples
 ///

@@ -1,14 +1,14 @@
 //! SIEVE: first in, first out, but what was asked for since the hand last passed stays.
 //!
-//! Y. Zhang, J. Yang, Y. Yue, Y. Vigfusson and K. V. Rashmi, "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction
-//! Algorithm for Web Caches", NSDI 2024. Slots stand in the order in which they came and never move. A hit marks. A hand
-//! goes from the oldest to the newest and around again, takes the mark from the marked, and evicts the first unmarked; it
-//! stays where it is between evictions, so that newcomers are judged soon and the proven seldom.
+//! Y. Zhang, J. Yang, Y. Yue, Y. Vigfusson and K. V. Rashmi, "SIEVE is Simpler than LRU: an Efficient Turn-Key
+//! Eviction Algorithm for Web Caches", NSDI 2024. Slots stand in the order in which they came and never move. A hit
+//! marks. A hand goes from the oldest to the newest and around again, takes the mark from the marked, and evicts the
+//! first unmarked; it stays where it is between evictions, so that newcomers are judged soon and the proven seldom.
 //!
 //! What to know before choosing it: it beats LRU where popularity is skewed and lasts (tiles, web objects), with hits
-//! that only set a flag. Where work moves on (sliding windows, time series) the marked of yesterday stay and newcomers
-//! leave before they are read again: measured at less than a hundredth of LRU's hits. A loop longer than the cache never
-//! hits. Weight and cost play no part.
+//! that only set a flag. Where work moves on (sliding windows, time series) the marked of yesterday stay and
+//! newcomers leave before they are read again: measured at less than a hundredth of LRU's hits. A loop longer than
+//! the cache never hits. Weight and cost play no part.
 
 use crate::policy::{Candidate, Policy, Slot};
 use crate::queues::Queues;
@@ -19,7 +19,8 @@ const ALL: usize = 0;
 ///
 /// # Cost
 ///
-/// Every call is constant; a step of the hand over a marked slot is paid by the hit that marked it. About 40 bytes a slot.
+/// Every call is constant; a step of the hand over a marked slot is paid by the hit that marked it. About 40 bytes a
+/// slot.
 ///
 /// # Examples
 ///

@@ -1,10 +1,11 @@
 //! How often ids were asked for lately, nearly, in half a byte a counter.
 //!
-//! The count-min sketch of G. Cormode and S. Muthukrishnan, "An improved data stream summary: the count-min sketch and its
-//! applications", Journal of Algorithms 55(1), 2005, with the small counters and the ageing of TinyLFU: G. Einziger, R.
-//! Friedman and B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 13(4), 2017.
-//! An id has a counter in each of four rows, which it may share with others; the least of the four is the nearest to the
-//! truth, and never below it but for ageing. After ten accesses a resident all counters are halved.
+//! The count-min sketch of G. Cormode and S. Muthukrishnan, "An improved data stream summary: the count-min sketch
+//! and its applications", Journal of Algorithms 55(1), 2005, with the small counters and the ageing of TinyLFU: G.
+//! Einziger, R. Friedman and B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on
+//! Storage 13(4), 2017. An id has a counter in each of four rows, which it may share with others; the least of the
+//! four is the nearest to the truth, and never below it but for ageing. After ten accesses a resident all counters
+//! are halved.
 
 /// Words at the beginning: enough that a small cache does not age with every breath.
 const WORDS_MIN: usize = 64;
@@ -76,7 +77,8 @@ impl Sketch {
         let mut row = 0;
         SEEDS.map(|seed| {
             let hash = mix(id, seed);
-            // The low bits choose the word, so that a table twice as long agrees with this one; two high bits the counter.
+            // The low bits choose the word, so that a table twice as long agrees with this one; two high bits the
+            // counter.
             let word = hash as usize & (self.words.len() - 1);
             let shift = (row * 4 + (hash >> 62) as u32) * 4;
             row += 1;

@@ -1,9 +1,9 @@
 //! W-TinyLFU: a window for newcomers, and a main part that one enters by being asked for more often.
 //!
-//! G. Einziger, R. Friedman and B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 13(4),
-//! 2017; the size of the window climbs as in G. Einziger, O. Eytan, R. Friedman and B. Manes, "Adaptive Software Cache
-//! Management", Middleware 2018; values of many sizes as in G. Einziger, O. Eytan, R. Friedman and B. Manes, "Lightweight Robust
-//! Size Aware Cache Management", ACM Transactions on Storage 18(3), 2022.
+//! G. Einziger, R. Friedman and B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on
+//! Storage 13(4), 2017; the size of the window climbs as in G. Einziger, O. Eytan, R. Friedman and B. Manes,
+//! "Adaptive Software Cache Management", Middleware 2018; values of many sizes as in G. Einziger, O. Eytan, R.
+//! Friedman and B. Manes, "Lightweight Robust Size Aware Cache Management", ACM Transactions on Storage 18(3), 2022.
 //!
 //! ```text
 //!              window (1 % and up): LRU         main: segmented LRU
@@ -11,16 +11,17 @@
 //!                                                         ^--------- overflow ---------'
 //! ```
 //!
-//! Newcomers enter the window. The oldest of a full window stays only if it was asked for more often, lately, than all those of
-//! main together for whom there would be no room beside it ("aggregated victims"); else it leaves itself. A candidate heavier than
-//! the whole window has its contest before it comes, against all it would displace, and is refused if it loses. What was
-//! asked for how often lately a count-min sketch tells (`sketch.rs`), of residents and strangers alike. The share of the
-//! window follows the hit ratio (`climber.rs`).
+//! Newcomers enter the window. The oldest of a full window stays only if it was asked for more often, lately, than
+//! all those of main together for whom there would be no room beside it ("aggregated victims"); else it leaves
+//! itself. A candidate heavier than the whole window has its contest before it comes, against all it would displace,
+//! and is refused if it loses. What was asked for how often lately a count-min sketch tells (`sketch.rs`), of
+//! residents and strangers alike. The share of the window follows the hit ratio (`climber.rs`).
 //!
-//! What to know before choosing it: it is the best all-rounder of the fixed policies, strong where popularity is skewed and
-//! under scans and loops. It learns: work that moves on (sliding windows, time series) wants a larger window than it begins
-//! with, and samples of some ten accesses a resident are needed for each step towards that. A counter ends at 15, so a value that
-//! would displace more than 15 others that were asked for lately never enters a full cache. Cost plays no part.
+//! What to know before choosing it: it is the best all-rounder of the fixed policies, strong where popularity is
+//! skewed and under scans and loops. It learns: work that moves on (sliding windows, time series) wants a larger
+//! window than it begins with, and samples of some ten accesses a resident are needed for each step towards that. A
+//! counter ends at 15, so a value that would displace more than 15 others that were asked for lately never enters a
+//! full cache. Cost plays no part.
 
 use crate::climber::{Climber, WHOLE};
 use crate::policy::{Candidate, Policy, Slot};
@@ -32,7 +33,8 @@ const PROBATION: usize = 1;
 const PROTECTED: usize = 2;
 /// The protected have so much of main.
 const PROTECTED_PERCENT: u128 = 80;
-/// A contest ends, lost, beyond so many opponents: those never asked for lately add nothing to the sum, and a call must be short.
+/// A contest ends, lost, beyond so many opponents: those never asked for lately add nothing to the sum, and a call
+/// must be short.
 const OPPONENTS_MAX: usize = 256;
 
 /// Evicts newcomers that are asked for less often than whom they would displace; else the least recent of main.
@@ -75,8 +77,8 @@ impl WTinyLfu {
         Self { queues: Queues::new(), sketch: Sketch::new(), climber: Climber::new(), capacity: None, pending: 0 }
     }
 
-    /// How many bytes the window may have at the moment, for those who watch it adapt. Without a bound, what is held is the room
-    /// there is.
+    /// How many bytes the window may have at the moment, for those who watch it adapt. Without a bound, what is held
+    /// is the room there is.
     pub fn window_max(&self) -> u64 {
         let share = self.capacity() * u128::from(self.climber.share()) / u128::from(WHOLE);
         u64::try_from(share).unwrap_or(u64::MAX)
@@ -99,7 +101,8 @@ impl WTinyLfu {
         self.queues.iter(PROBATION).chain(self.queues.iter(PROTECTED))
     }
 
-    /// Whether a frequency is above that of all opponents together who are needed for so many bytes; and there are so many.
+    /// Whether a frequency is above that of all opponents together who are needed for so many bytes; and there are so
+    /// many.
     fn beats(&self, frequency: u64, needed: u128, opponents: impl Iterator<Item = Slot>) -> bool {
         let (mut weight, mut sum) = (0_u128, 0);
         let mut opponents = opponents.take(OPPONENTS_MAX);
@@ -139,7 +142,8 @@ impl WTinyLfu {
         }
     }
 
-    /// Lets the oldest of a full window contend for main, until one has lost, or the window has room. Answers who leaves.
+    /// Lets the oldest of a full window contend for main, until one has lost, or the window has room. Answers who
+    /// leaves.
     fn contest(&mut self) -> Option<Slot> {
         while self.queues.weight(WINDOW) + u128::from(self.pending) > u128::from(self.window_max())
             && let Some(oldest) = self.queues.front(WINDOW)

@@ -8,13 +8,15 @@ use object_store::{GetResult, GetResultPayload};
 
 use crate::fault::{Failure, Fault};
 
-/// The most memory set aside before bytes arrive: a server's promise of a length is free, memory is not. 8 MiB is above nearly all chunks.
+/// The most memory set aside before bytes arrive: a server's promise of a length is free, memory is not. 8 MiB is
+/// above nearly all chunks.
 const RESERVED_BYTES_MAX: u64 = 8 << 20;
 
 /// Reads `part` of the value from an answer that holds it, and perhaps more around it.
 ///
 /// # Cost
-/// No copy if the part arrives in one piece. What comes before the part is received and thrown away; what comes after it is not received.
+/// No copy if the part arrives in one piece. What comes before the part is received and thrown away; what comes after
+/// it is not received.
 pub(crate) async fn read(answer: GetResult, part: Range<u64>) -> Result<Bytes, Failure> {
     let answered = answer.range.clone();
     let length = part.end - part.start;

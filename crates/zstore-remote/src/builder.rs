@@ -22,7 +22,8 @@ use crate::{
 /// | `az://container/prefix` | a container, with feature `azure` | `account_name`, `account_key`, ... |
 ///
 /// The options are those of `object_store`. The environment is not read; a program that wants it to be hands it on by
-/// [`options_if_known`](Self::options_if_known). A name and password in a URL are sent as basic authorization. A query is sent with every request.
+/// [`options_if_known`](Self::options_if_known). A name and password in a URL are sent as basic authorization. A
+/// query is sent with every request.
 ///
 /// # Examples
 /// ```
@@ -46,7 +47,8 @@ pub struct RemoteBuilder {
 }
 
 impl RemoteBuilder {
-    /// To open `url`, with settings made for a person who waits: three retries within 15 s, 5 s to connect, 30 s of silence.
+    /// To open `url`, with settings made for a person who waits: three retries within 15 s, 5 s to connect, 30 s of
+    /// silence.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -68,8 +70,8 @@ impl RemoteBuilder {
         self
     }
 
-    /// Takes the options that the URL's scheme knows from `pairs`, such as the variables of the environment, and leaves the others.
-    /// Those set by [`option`](Self::option) win.
+    /// Takes the options that the URL's scheme knows from `pairs`, such as the variables of the environment, and
+    /// leaves the others. Those set by [`option`](Self::option) win.
     #[must_use]
     pub fn options_if_known<K: Into<String>, V: Into<String>>(
         mut self,
@@ -100,8 +102,8 @@ impl RemoteBuilder {
         self
     }
 
-    /// How long a server may be silent, before it answers and within an answer. There is no limit on a whole answer, which
-    /// would cut long ones short on slow lines; option `timeout` sets one.
+    /// How long a server may be silent, before it answers and within an answer. There is no limit on a whole answer,
+    /// which would cut long ones short on slow lines; option `timeout` sets one.
     #[must_use]
     pub const fn silence_time_out(mut self, time_out: Duration) -> Self {
         self.silence_time_out = time_out;
@@ -125,7 +127,8 @@ impl RemoteBuilder {
     /// Opens the URL for reading. No request is made: a server that is not there is found at the first question.
     ///
     /// # Errors
-    /// `InvalidArgument` for a URL or an option that makes no sense and a folder that is not there, `Unsupported` for a cloud that is not built in.
+    /// `InvalidArgument` for a URL or an option that makes no sense and a folder that is not there, `Unsupported` for
+    /// a cloud that is not built in.
     pub fn open_reader(&self) -> Result<RemoteReader> {
         Ok(RemoteReader(Arc::new(Place::open(self)?.into_remote())))
     }
@@ -133,7 +136,8 @@ impl RemoteBuilder {
     /// Opens the URL for reading and writing. No request is made.
     ///
     /// # Errors
-    /// As [`open_reader`](Self::open_reader), and `Unsupported` for `http://` and `https://`, for a web server is not written to.
+    /// As [`open_reader`](Self::open_reader), and `Unsupported` for `http://` and `https://`, for a web server is not
+    /// written to.
     pub fn open_store(&self) -> Result<RemoteStore> {
         let place = Place::open(self)?;
         if !place.capabilities.create {

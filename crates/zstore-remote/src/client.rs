@@ -14,8 +14,9 @@ use tokio::runtime::Handle;
 
 use crate::fault::Refusal;
 
-/// Makes clients that keep the status of a refusal as a [`Refusal`] in the chain of the error. `object_store` keeps most of them as
-/// text only, and one must not have to read prose to tell an unsatisfiable range from a server on fire.
+/// Makes clients that keep the status of a refusal as a [`Refusal`] in the chain of the error. `object_store` keeps
+/// most of them as text only, and one must not have to read prose to tell an unsatisfiable range from a server on
+/// fire.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     /// What values live in, if it is a bucket: then a 404 may speak of it, and credentials may be asked for.
@@ -86,15 +87,17 @@ impl HttpService for Frank {
     }
 }
 
-/// Whether a request is one for the credentials of the machine. Without any given, `object_store` asks the service that machines of a cloud have for
-/// it, on whatever machine it runs. Wherever that service is, each cloud has a header that only it understands.
+/// Whether a request is one for the credentials of the machine. Without any given, `object_store` asks the service
+/// that machines of a cloud have for it, on whatever machine it runs. Wherever that service is, each cloud has a
+/// header that only it understands.
 fn asks_for_credentials(request: &HttpRequest) -> bool {
     const HEADERS: [&str; 4] =
         ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
     HEADERS.iter().any(|header| request.headers().contains_key(*header))
 }
 
-/// Hands credentials on. If there are none to be had, neither the service nor its answer is what a caller can do anything about.
+/// Hands credentials on. If there are none to be had, neither the service nor its answer is what a caller can do
+/// anything about.
 fn find_credentials(bucket: &Bucket, answer: Result<HttpResponse, HttpError>) -> Result<HttpResponse, HttpError> {
     let Bucket { name, advice, asks_twice } = bucket;
     let why = || format!("no credentials for {name}: {advice}");
@@ -116,7 +119,8 @@ fn find_credentials(bucket: &Bucket, answer: Result<HttpResponse, HttpError>) ->
     }
 }
 
-/// Hands a 404 on, unless it speaks of the bucket rather than of a value: with a misspelt bucket every value would seem to be missing.
+/// Hands a 404 on, unless it speaks of the bucket rather than of a value: with a misspelt bucket every value would
+/// seem to be missing.
 async fn tell_bucket_from_value(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let body = body.bytes().await?;

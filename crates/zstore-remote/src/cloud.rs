@@ -1,4 +1,5 @@
-//! Buckets and containers. Each cloud is behind a feature of its own; without it, its URLs are refused with the feature's name.
+//! Buckets and containers. Each cloud is behind a feature of its own; without it, its URLs are refused with the
+//! feature's name.
 
 #[cfg(feature = "azure")]
 mod az;

@@ -193,7 +193,8 @@ fn classify_below(error: &object_store::Error) -> Fault {
         Some(HttpErrorKind::Timeout) => Fault::Silent,
         Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Fault::Broken { why },
         Some(_) => Fault::Other { why },
-        // Neither the network nor a disk: the range or the headers of the answer were at fault, or the request was refused for good.
+        // Neither the network nor a disk: the range or the headers of the answer were at fault, or the request was
+        // refused for good.
         None => Fault::Amiss { why },
     }
 }
@@ -214,7 +215,8 @@ fn why(error: &(dyn StdError + 'static)) -> String {
     reason(&last.to_string())
 }
 
-/// A reason without what `object_store` says before it, and of a server's XML or HTML only the message, if there is one.
+/// A reason without what `object_store` says before it, and of a server's XML or HTML only the message, if there is
+/// one.
 fn reason(text: &str) -> String {
     let answer = text.strip_prefix("Server returned non-2xx status code: ");
     let Some((status, body)) = answer.and_then(|answer| answer.split_once(": ")) else {

@@ -15,8 +15,9 @@
 //! - `fault`: what can go wrong, precisely.
 //!
 //! # Servers are not what they should be
-//! A server may ignore a range, a condition or both, answer other bytes than asked, fewer than promised, or nothing in time. The laws of
-//! the contract hold all the same: answers are compared with the question, and what a server does not do is done here at a greater cost.
+//! A server may ignore a range, a condition or both, answer other bytes than asked, fewer than promised, or nothing
+//! in time. The laws of the contract hold all the same: answers are compared with the question, and what a server
+//! does not do is done here at a greater cost.
 //!
 //! # Examples
 //! ```no_run

@@ -174,7 +174,8 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(digits).collect()
 }
 
-/// A query may choose the data and may be a secret. So it is shown by its hash, which does the one and betrays nothing of the other.
+/// A query may choose the data and may be a secret. So it is shown by its hash, which does the one and betrays
+/// nothing of the other.
 fn shown_http(url: &Url, query: Option<&str>) -> String {
     let mut shown = url.clone();
     shown.set_query(None);

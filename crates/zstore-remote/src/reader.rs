@@ -17,13 +17,15 @@ use crate::{
 
 /// A remote that can be read, and not written: a web server, or anything else that [`RemoteBuilder`] opens.
 ///
-/// A web server does not list its values, so `list` and `list_dir` are refused for `http://` and `https://`. A server that ignores
-/// ranges is found out at the first one; from then on [`Capabilities::native_ranges`] is false, and a range moves the whole value up to its end.
+/// A web server does not list its values, so `list` and `list_dir` are refused for `http://` and `https://`. A server
+/// that ignores ranges is found out at the first one; from then on [`Capabilities::native_ranges`] is false, and a
+/// range moves the whole value up to its end.
 ///
 /// # Cost
-/// A get is one request. It is two, a HEAD besides, for a part that is empty or starts at or past the end of the value, for an `if_match` that
-/// fails, and for a suffix where a service counts from the beginning only (Azure). [`get_ranges`](ReadStore::get_ranges) makes one request for all
-/// ranges with no more than 64 KiB between them; parts cut from one request share its memory.
+/// A get is one request. It is two, a HEAD besides, for a part that is empty or starts at or past the end of the
+/// value, for an `if_match` that fails, and for a suffix where a service counts from the beginning only (Azure).
+/// [`get_ranges`](ReadStore::get_ranges) makes one request for all ranges with no more than 64 KiB between them;
+/// parts cut from one request share its memory.
 ///
 /// # Examples
 /// To write to it does not compile:
@@ -49,8 +51,8 @@ impl RemoteReader {
 
     /// Reads the objects of `objects` below `prefix`, as a store that shows itself as `Remote(name)`.
     ///
-    /// The name must tell these data from any other's, in other processes and on other days too, and hold no secret: a cache on disk
-    /// remembers by it whose bytes it holds. The [`Capabilities`] are taken to be those of a cloud.
+    /// The name must tell these data from any other's, in other processes and on other days too, and hold no secret:
+    /// a cache on disk remembers by it whose bytes it holds. The [`Capabilities`] are taken to be those of a cloud.
     #[must_use]
     pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
         Self(Arc::new(Remote::of(objects, prefix, name)))

@@ -97,7 +97,8 @@ impl Remote {
         }
     }
 
-    /// Where the value of `key` lies, byte for byte: `Path::from` would encode some characters, and two keys could meet.
+    /// Where the value of `key` lies, byte for byte: `Path::from` would encode some characters, and two keys could
+    /// meet.
     pub(crate) fn path(&self, key: &Key) -> Result<Path, Failure> {
         Ok(Path::parse(self.prefix.join(key).as_str()).map_err(object_store::Error::from)?)
     }
@@ -170,13 +171,15 @@ impl Remote {
             (Fault::Amiss { .. }, _) => (None, false),
             _ => return self.answer_to(failure, key, options).await,
         };
-        // An empty part and one past the end look the same to HTTP, and to neither can bytes be answered: the size decides.
+        // An empty part and one past the end look the same to HTTP, and to neither can bytes be answered: the size
+        // decides.
         let is_part = match self.get_by_head(key, options).await? {
             Headed::Answer(answer) => return Ok(answer),
             Headed::HasBytes { is_part } => is_part,
         };
-        // There are such bytes, and the server would not send them so. Of all bytes it may say so by sending the value whole, and a refusal
-        // that gives no reason may have been of a value that grew: neither teaches anything.
+        // There are such bytes, and the server would not send them so. Of all bytes it may say so by sending the
+        // value whole, and a refusal that gives no reason may have been of a value that grew: neither teaches
+        // anything.
         if let Some(lesson) = lesson.filter(|_| is_part) {
             lesson.store(true, Relaxed);
         }
@@ -186,7 +189,8 @@ impl Remote {
         }
     }
 
-    /// The end of a value from a server that counts from the beginning only: its size first, then that part of the same version.
+    /// The end of a value from a server that counts from the beginning only: its size first, then that part of the
+    /// same version.
     async fn get_suffix(&self, key: &Key, length: u64, options: &GetOptions) -> Result<Fetch, Failure> {
         for _ in 0..ATTEMPTS_MAX {
             let Some(meta) = self.head(key).await? else {
@@ -211,7 +215,8 @@ impl Remote {
         Err(Fault::Restless.into())
     }
 
-    /// Answers from the metadata alone, where that can be done: a value that is missing, a condition, an empty part, a part past the end.
+    /// Answers from the metadata alone, where that can be done: a value that is missing, a condition, an empty part,
+    /// a part past the end.
     async fn get_by_head(&self, key: &Key, options: &GetOptions) -> Result<Headed, Failure> {
         let Some(meta) = self.head(key).await? else {
             return Ok(Headed::Answer(Fetch::Missing));

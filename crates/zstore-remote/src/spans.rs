@@ -6,17 +6,20 @@ use zstore_core::{ByteRange, Part};
 
 use crate::fault::{Failure, Fault};
 
-/// Ranges with a gap no wider than this are fetched as one. Another request costs about a round trip: 5 ms to a near data centre, in
-/// which a link of 100 Mbit/s moves 5 ms x 12.5 MB/s = 62.5 KB. To skip less than that costs more than to fetch it.
+/// Ranges with a gap no wider than this are fetched as one. Another request costs about a round trip: 5 ms to a near
+/// data centre, in which a link of 100 Mbit/s moves 5 ms x 12.5 MB/s = 62.5 KB. To skip less than that costs more
+/// than to fetch it.
 pub(crate) const GAP_BYTES_MAX: u64 = 64 << 10;
 
-/// The ranges to fetch so that all of `ranges` can be cut from what comes: none of them empty, none within `gap` of another.
+/// The ranges to fetch so that all of `ranges` can be cut from what comes: none of them empty, none within `gap` of
+/// another.
 pub(crate) fn coalesce(ranges: &[ByteRange], gap_bytes_max: u64) -> Vec<ByteRange> {
     let mut bounded: Vec<Range<u64>> = Vec::new();
     let (mut tail, mut suffix): (Option<u64>, Option<u64>) = (None, None);
     for range in ranges {
         match range {
-            // An empty range needs no bytes, and one that is backwards has none; both are judged when the size is known.
+            // An empty range needs no bytes, and one that is backwards has none; both are judged when the size is
+            // known.
             ByteRange::Bounded(range) if range.start >= range.end => {}
             ByteRange::Bounded(range) => bounded.push(range.clone()),
             ByteRange::From(start) => tail = Some(tail.map_or(*start, |tail| tail.min(*start))),

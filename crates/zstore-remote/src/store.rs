@@ -20,16 +20,18 @@ use crate::{
 
 /// A remote that can be read and written: a bucket or container of a cloud, or a mounted folder.
 ///
-/// It reads as [`RemoteReader`] does, and there is none of a web server. Of a folder (`file://`) it keeps the plain layout, where `a` and `a/b`
-/// cannot both have values. There `SetMode::Update` is refused, an empty directory is listed as a prefix, and a last segment that ends in `#` and digits
-/// is refused as a key; versions are made of inode, size and the microsecond of writing, and two writes of one size within a tick of the system's clock
-/// may share one. A local store proper knows better.
+/// It reads as [`RemoteReader`] does, and there is none of a web server. Of a folder (`file://`) it keeps the plain
+/// layout, where `a` and `a/b` cannot both have values. There `SetMode::Update` is refused, an empty directory is
+/// listed as a prefix, and a last segment that ends in `#` and digits is refused as a key; versions are made of
+/// inode, size and the microsecond of writing, and two writes of one size within a tick of the system's clock may
+/// share one. A local store proper knows better.
 ///
-/// A request that is tried again after its answer was lost may meet its own effect: a create or an update then fails with `PreconditionFailed`
-/// though it was this one that wrote.
+/// A request that is tried again after its answer was lost may meet its own effect: a create or an update then fails
+/// with `PreconditionFailed` though it was this one that wrote.
 ///
 /// # Cost
-/// A set and a delete are one request each. [`delete_prefix`](Store::delete_prefix) lists, and deletes as it goes, several at a time.
+/// A set and a delete are one request each. [`delete_prefix`](Store::delete_prefix) lists, and deletes as it goes,
+/// several at a time.
 #[derive(Clone, Debug)]
 pub struct RemoteStore {
     reader: RemoteReader,
@@ -125,7 +127,8 @@ impl Store for RemoteStore {
         let written = self.write(key, value, &mode).await;
         written.map_err(|mut failure| {
             failure.fault = match (failure.fault, &mode) {
-                // To update what is not there is to name a version it does not have. Clouds answer 404 or 409 to some of these.
+                // To update what is not there is to name a version it does not have. Clouds answer 404 or 409 to some
+                // of these.
                 (Fault::Missing | Fault::Exists, SetMode::Update(_)) => Fault::Changed,
                 (Fault::Exists, SetMode::Overwrite) => Fault::Status(StatusCode::CONFLICT),
                 (Fault::Disk { kind, why }, _) => Fault::Disk { kind, why: explain(kind, why) },

@@ -18,8 +18,9 @@ use crate::{
 
 /// A wrapper that fails, delays, hangs and damages calls, by rule and by seed.
 ///
-/// Rules are looked at in the order they were made; the first that strikes a call decides, and chance is asked only where no rule
-/// strikes. Because it damages bytes it clears [`Capabilities::shared_memory`], and it has nothing at hand in `get_now`.
+/// Rules are looked at in the order they were made; the first that strikes a call decides, and chance is asked only
+/// where no rule strikes. Because it damages bytes it clears [`Capabilities::shared_memory`], and it has nothing at
+/// hand in `get_now`.
 ///
 /// # Examples
 /// ```
@@ -90,7 +91,8 @@ impl<S> Faulty<S> {
         self.faults.lock().always(Operation::Set.into(), Fault::Tear(damage, error));
     }
 
-    /// Makes the `nth` set from now on, counted from 1, store damaged bytes, and then fail with `error` or claim success.
+    /// Makes the `nth` set from now on, counted from 1, store damaged bytes, and then fail with `error` or claim
+    /// success.
     pub fn tear_nth(&self, nth: usize, damage: Damage, error: Option<ErrorKind>) {
         self.faults.lock().nth(Operation::Set.into(), nth, Fault::Tear(damage, error));
     }

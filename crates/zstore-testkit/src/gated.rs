@@ -13,9 +13,9 @@ use zstore_core::{
 
 /// A wrapper that holds chosen calls until released, so that a race is a script and no sleep is needed.
 ///
-/// A call is held either *before* the wrapped store is asked, or *after* it has answered and before the answer is handed on. While
-/// gets of a key are held, `get_now` of it answers nothing, for it would slip past the gate. Of a listing, the stream is held: before
-/// its first item is asked for, or after.
+/// A call is held either *before* the wrapped store is asked, or *after* it has answered and before the answer is
+/// handed on. While gets of a key are held, `get_now` of it answers nothing, for it would slip past the gate. Of a
+/// listing, the stream is held: before its first item is asked for, or after.
 ///
 /// # Examples
 /// ```
@@ -81,7 +81,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// Waits until `calls` calls have arrived here since the gate was closed, those let through or cancelled since included.
+    /// Waits until `calls` calls have arrived here since the gate was closed, those let through or cancelled since
+    /// included.
     pub async fn arrived(&self, calls: usize) {
         // The sender lives in the gate we hold, so waiting cannot fail.
         let _ = self.gate.arrived.subscribe().wait_for(|arrived| *arrived >= calls).await;

@@ -23,8 +23,8 @@ use zstore_core::{Clock, Timestamp};
 /// ```
 #[derive(Debug)]
 pub struct ManualClock {
-    /// Milliseconds since the Unix epoch. Sequentially consistent, so that a test that moves it before it signals another task
-    /// need not think about it.
+    /// Milliseconds since the Unix epoch. Sequentially consistent, so that a test that moves it before it signals
+    /// another task need not think about it.
     millis: AtomicU64,
 }
 

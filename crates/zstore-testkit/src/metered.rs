@@ -15,13 +15,13 @@ use zstore_core::{
 
 /// A wrapper that counts the bytes its store may hold.
 ///
-/// A set is charged before the wrapped store is asked, and the value it replaces is credited only when the store has answered: in
-/// between, a store may hold both. A delete is credited when the store has answered. So [`held_bytes`](Self::held_bytes) is never
-/// below the truth, and equal to it when no write is in flight.
+/// A set is charged before the wrapped store is asked, and the value it replaces is credited only when the store has
+/// answered: in between, a store may hold both. A delete is credited when the store has answered. So
+/// [`held_bytes`](Self::held_bytes) is never below the truth, and equal to it when no write is in flight.
 ///
-/// Writes of one key that overlap leave it open which came last. The last of them to be answered asks the wrapped store for the
-/// size (one `head`, the only request of its own). A write that was dropped stays charged until the next write of its key or
-/// [`settle`](Self::settle), because it may land after the drop.
+/// Writes of one key that overlap leave it open which came last. The last of them to be answered asks the wrapped
+/// store for the size (one `head`, the only request of its own). A write that was dropped stays charged until the
+/// next write of its key or [`settle`](Self::settle), because it may land after the drop.
 #[derive(Debug)]
 pub struct Metered<S> {
     store: S,

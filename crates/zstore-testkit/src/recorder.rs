@@ -24,8 +24,8 @@ pub struct Request {
 
 /// A wrapper that records every request and counts the bytes that pass.
 ///
-/// [`get_now`](ReadStore::get_now) is passed through and is no request: it promises to ask nobody. A listing is in flight until its
-/// stream is dropped.
+/// [`get_now`](ReadStore::get_now) is passed through and is no request: it promises to ask nobody. A listing is in
+/// flight until its stream is dropped.
 ///
 /// # Examples
 /// ```

@@ -7,8 +7,8 @@ use zstore_core::{Error, ErrorKind};
 
 /// The contract's error as zarrs'.
 ///
-/// zarrs has no variant for an error of somebody else but the input and output error, so nearly every kind travels in one of
-/// those, whole. What zarrs itself tells apart is told in its own words.
+/// zarrs has no variant for an error of somebody else but the input and output error, so nearly every kind travels in
+/// one of those, whole. What zarrs itself tells apart is told in its own words.
 pub(crate) fn storage_error(error: Error) -> StorageError {
     let kind = match error.kind() {
         ErrorKind::InvalidKey => return StoreKeyError::from(error.to_string()).into(),
@@ -26,7 +26,8 @@ pub(crate) fn storage_error(error: Error) -> StorageError {
 
 /// The contract's error in an error of zarrs' storage or in the chain of its sources, if there is one.
 ///
-/// Errors of the kinds `InvalidKey` and `Unsupported` are not found: zarrs has variants of its own for those, which hold text alone.
+/// Errors of the kinds `InvalidKey` and `Unsupported` are not found: zarrs has variants of its own for those, which
+/// hold text alone.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,8 @@
 //! zstore stores as zarrs storage.
 //!
-//! [`ZarrsStore`] wraps any store of the contract, a cache above all, so that zarrs opens, reads and writes arrays through it. What
-//! it implements follows from what it wraps: a [`ReadStore`](zstore_core::ReadStore) can be read and listed, and a
-//! [`Store`](zstore_core::Store) can be written as well.
+//! [`ZarrsStore`] wraps any store of the contract, a cache above all, so that zarrs opens, reads and writes arrays
+//! through it. What it implements follows from what it wraps: a [`ReadStore`](zstore_core::ReadStore) can be read and
+//! listed, and a [`Store`](zstore_core::Store) can be written as well.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {

@@ -1,7 +1,7 @@
 //! Names: zarrs' keys and prefixes, and the contract's.
 //!
-//! zarrs allows more than the contract: the empty key, and segments that are `.` or `..`. Those are refused, as zarrs' own
-//! filesystem store would have to.
+//! zarrs allows more than the contract: the empty key, and segments that are `.` or `..`. Those are refused, as
+//! zarrs' own filesystem store would have to.
 
 use zarrs_storage::{StorageError, StoreKey, StoreKeyError, StorePrefix, StorePrefixError};
 use zstore_core::{Key, Prefix};

@@ -6,13 +6,15 @@ use std::{fmt, sync::Arc};
 ///
 /// Where the two contracts differ, zarrs' holds here:
 ///
-/// - a range that reaches past the end of a value, on either side, is zarrs' `InvalidByteRangeError` and is never cut short;
+/// - a range that reaches past the end of a value, on either side, is zarrs' `InvalidByteRangeError` and is never cut
+///   short;
 /// - lists are in the order of their keys;
 /// - a write of a part makes a value longer with zeros where it must.
 ///
 /// # Cost
-/// A get, a part, or several parts of one value are one request each, and no metadata is asked for beforehand. Bytes are handed on
-/// without a copy. A list is held whole, as zarrs' trait has it. Writing a part reads the whole value and writes it again.
+/// A get, a part, or several parts of one value are one request each, and no metadata is asked for beforehand. Bytes
+/// are handed on without a copy. A list is held whole, as zarrs' trait has it. Writing a part reads the whole value
+/// and writes it again.
 ///
 /// A clone shares the store.
 pub struct ZarrsStore<S: ?Sized>(Arc<S>);

@@ -8,15 +8,16 @@ use zstore_core::{Capabilities, Error, ErrorKind, GetOptions, Key, Object, Opera
 
 use crate::{ZarrsStore, failure::storage_error, names};
 
-/// Of so many writers of parts of one value at once, each round of attempts lets at least one through; more than a few at once
-/// are not writing a Zarr chunk.
+/// Of so many writers of parts of one value at once, each round of attempts lets at least one through; more than a
+/// few at once are not writing a Zarr chunk.
 const ATTEMPTS_MAX: usize = 16;
 
 /// Enough to hide a round trip behind others, few enough not to flood a server on behalf of one caller.
 const CONCURRENT_MAX: usize = 8;
 
 impl<S: Store + ?Sized> ZarrsStore<S> {
-    /// Reads the value, changes it and writes it back, if the deployment can tell only where nobody else has written meanwhile.
+    /// Reads the value, changes it and writes it back, if the deployment can tell only where nobody else has written
+    /// meanwhile.
     async fn set_parts(&self, key: &Key, parts: &[(u64, Bytes)]) -> Result<(), Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.store().get(key, &GetOptions::default()).await?.into_object();
@@ -91,7 +92,8 @@ impl<S: Store + ?Sized> AsyncWritableStorageTraits for ZarrsStore<S> {
     }
 
     async fn erase_many(&self, keys: &[StoreKey]) -> Result<(), StorageError> {
-        // Futures are made before they are polled: a closure that borrows in a stream defeats the compiler's proof that it is Send.
+        // Futures are made before they are polled: a closure that borrows in a stream defeats the compiler's proof
+        // that it is Send.
         let erasures: Vec<_> = keys.iter().map(|key| self.erase(key)).collect();
         stream::iter(erasures).buffer_unordered(CONCURRENT_MAX).try_collect().await
     }

@@ -65,8 +65,8 @@ fn measured(benchmark: &Value, estimates: &Value) -> Outcome<Measured> {
     }
 }
 
-/// A row for each of our ways and each peer's way of one piece of work. Work that has no peer, or is not ours, compares nothing and
-/// is an error.
+/// A row for each of our ways and each peer's way of one piece of work. Work that has no peer, or is not ours,
+/// compares nothing and is an error.
 pub(super) fn table(all: &[Measured]) -> Outcome<String> {
     let mut works: BTreeMap<&str, (Vec<&Measured>, Vec<&Measured>)> = BTreeMap::new();
     for measured in all {

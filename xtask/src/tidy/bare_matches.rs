@@ -13,8 +13,8 @@ pub(super) fn check(project: &Project) -> Vec<Finding> {
     project.sources.iter().flat_map(of_source).collect()
 }
 
-/// Whether the answer of the macro at this byte goes nowhere: a statement begins with it and ends with it, or `let _ =` is all there is
-/// before it.
+/// Whether the answer of the macro at this byte goes nowhere: a statement begins with it and ends with it, or
+/// `let _ =` is all there is before it.
 fn is_bare(code: &str, at: usize) -> bool {
     let before = code[..at].trim_end();
     let dropped = before.strip_suffix('=').is_some_and(|before| {

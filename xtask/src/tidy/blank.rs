@@ -1,7 +1,7 @@
 //! Rust text without what its comments and literals say, so that a word found in it is code.
 
-/// The text byte for byte, but for the bytes of comments, which become spaces, and of string and character literals, which become `_`. Lines
-/// stay where they are.
+/// The text byte for byte, but for the bytes of comments, which become spaces, and of string and character literals,
+/// which become `_`. Lines stay where they are.
 pub(super) fn blank(text: &str) -> String {
     let mut reader = Reader { text: text.as_bytes(), at: 0, code: Vec::with_capacity(text.len()) };
     while reader.at < reader.text.len() {

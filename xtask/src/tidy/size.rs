@@ -1,7 +1,7 @@
 //! No file is too long to read: 500 lines of code at most.
 //!
-//! A line of code has something on it besides a comment. Unit tests at the end of a file are not counted, so that nobody is
-//! tempted to move them away from the private logic they test; a file of tests is counted in full.
+//! A line of code has something on it besides a comment. Unit tests at the end of a file are not counted, so that
+//! nobody is tempted to move them away from the private logic they test; a file of tests is counted in full.
 
 use super::{Finding, project::Project};
 

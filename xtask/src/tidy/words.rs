@@ -8,8 +8,8 @@ pub(super) struct Exempt {
     pub(super) why: &'static str,
 }
 
-/// Finds these words in the product code of all crates but `crates`, outside of unit tests. An exemption that nobody needs any more is
-/// a finding too.
+/// Finds these words in the product code of all crates but `crates`, outside of unit tests. An exemption that nobody
+/// needs any more is a finding too.
 pub(super) fn banned(
     project: &Project,
     words: &[&str],

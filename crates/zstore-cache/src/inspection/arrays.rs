@@ -17,8 +17,9 @@ const ARRAYS_MAX: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArrayStats {
-    /// The path of the array; empty for one at the root, and for all others once there are more than 4096. It is told by the shape of
-    /// the keys: an array of version 2 whose chunks are directories of numbers and whose own name is a number counts for its group.
+    /// The path of the array; empty for one at the root, and for all others once there are more than 4096. It is told
+    /// by the shape of the keys: an array of version 2 whose chunks are directories of numbers and whose own name is
+    /// a number counts for its group.
     pub array: String,
     /// Blobs that are resident.
     pub resident_blobs: u64,
@@ -63,8 +64,8 @@ impl Arrays {
     }
 }
 
-/// The path of the array or group that a key belongs to, by the shape of the key: metadata lies right below it, and so do chunks,
-/// but for their coordinates.
+/// The path of the array or group that a key belongs to, by the shape of the key: metadata lies right below it, and
+/// so do chunks, but for their coordinates.
 pub(crate) fn array_of(key: &Key) -> &str {
     let key = key.as_str();
     let (parent, name) = key.rsplit_once('/').unwrap_or(("", key));
@@ -75,7 +76,8 @@ pub(crate) fn array_of(key: &Key) -> &str {
     let mut array = key;
     while let Some((above, last)) = split_last(array).filter(|(_, last)| is_coordinate(last)) {
         array = above;
-        // Above `c` and above all coordinates in one segment there are none: a level of a pyramid may have a number for a name.
+        // Above `c` and above all coordinates in one segment there are none: a level of a pyramid may have a number
+        // for a name.
         if last == "c" || last.contains('.') {
             break;
         }

@@ -6,7 +6,8 @@ use zstore_core::{Key, Meta, ReadStore, Store, Timestamp};
 
 use crate::{blob::Content, catalog::Entry, flights::Ask, inner::Inner, watch::Moment};
 
-/// What is known of one key: see [`CacheStore::explain`](crate::CacheStore::explain). It shows itself as a few lines for people.
+/// What is known of one key: see [`CacheStore::explain`](crate::CacheStore::explain). It shows itself as a few lines
+/// for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

@@ -1,7 +1,7 @@
 //! The exporter: what is counted goes to the program's metrics recorder too, with the feature `metrics`.
 //!
-//! Names and labels are in the crate's documentation. Handles are taken from the recorder when the cache is built, so that counting is one
-//! atomic addition; a recorder that is installed later sees nothing.
+//! Names and labels are in the crate's documentation. Handles are taken from the recorder when the cache is built, so
+//! that counting is one atomic addition; a recorder that is installed later sees nothing.
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ const BUCKETS: usize = 54;
 
 /// How long things took.
 ///
-/// Durations are counted in buckets, two for each doubling. So a quantile is never too low and at most half too high, from 1 µs to
-/// 100 s; what took longer is told as 100 s.
+/// Durations are counted in buckets, two for each doubling. So a quantile is never too low and at most half too high,
+/// from 1 µs to 100 s; what took longer is told as 100 s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; BUCKETS],

@@ -14,9 +14,9 @@ pub struct CacheInfo {
     pub freshness: Freshness,
     /// The bound in bytes on what the tier holds for this cache, `overhead_size` included; unbounded if none.
     pub max_size: Option<u64>,
-    /// Bytes the tier may hold for this cache at this instant, their headers included: what is resident, being written or
-    /// being removed. With `overhead_size` it is what `max_size` bounds. What an earlier process left in a tier that could not
-    /// be opened yet is not known, and not in it.
+    /// Bytes the tier may hold for this cache at this instant, their headers included: what is resident, being
+    /// written or being removed. With `overhead_size` it is what `max_size` bounds. What an earlier process left in a
+    /// tier that could not be opened yet is not known, and not in it.
     pub current_size: u64,
     /// Bytes of the marker files that make the tier a cache.
     pub overhead_size: u64,

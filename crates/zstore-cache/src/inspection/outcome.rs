@@ -24,7 +24,8 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a read that has this one, of all that was resident, and perhaps another, of what was fetched besides.
+    /// The outcome of a read that has this one, of all that was resident, and perhaps another, of what was fetched
+    /// besides.
     pub(crate) fn unless(self, fetched: Self) -> Self {
         if fetched == Self::Hit { self } else { fetched }
     }

@@ -4,7 +4,8 @@ use crate::Histogram;
 
 /// Counts since the cache was built. Every number only grows.
 ///
-/// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, revalidated, stale, a miss, coalesced, or bypassed.
+/// Each read (get, `get_ranges` or head) that was answered is counted once: as a hit, revalidated, stale, a miss,
+/// coalesced, or bypassed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -14,8 +15,8 @@ pub struct Stats {
     pub absent_hits: u64,
     /// Reads that asked the source, for all that was wanted or for a part of it.
     pub misses: u64,
-    /// Reads that asked nobody because they joined what others were fetching. They are no hits, for their readers waited for the
-    /// source, and no misses, for they made no request.
+    /// Reads that asked nobody because they joined what others were fetching. They are no hits, for their readers
+    /// waited for the source, and no misses, for they made no request.
     pub coalesced: u64,
     /// Reads answered with what was resident after the source said that it still has this version.
     pub revalidated: u64,
@@ -35,8 +36,9 @@ pub struct Stats {
     pub expirations: u64,
     /// Blobs in the tier that were damaged: dropped, and fetched anew when asked for.
     pub corrupt: u64,
-    /// Fetched or written values that found no room in the tier, or that the policy did not admit. A value that comes while all
-    /// room is being written in or vacated waits for its turn, for as long as one operation on the tier may take.
+    /// Fetched or written values that found no room in the tier, or that the policy did not admit. A value that comes
+    /// while all room is being written in or vacated waits for its turn, for as long as one operation on the tier may
+    /// take.
     pub refused: u64,
     /// Failed or unanswered operations on the tier. None of them failed a read or a write.
     pub tier_faults: u64,
@@ -53,7 +55,8 @@ impl Stats {
         self.hits + self.misses + self.coalesced + self.revalidated + self.stale + self.bypassed
     }
 
-    /// The part of all reads that was answered with what was resident: hits, revalidated and stale ones; 0 before the first read.
+    /// The part of all reads that was answered with what was resident: hits, revalidated and stale ones; 0 before the
+    /// first read.
     #[must_use]
     pub fn hit_ratio(&self) -> f64 {
         let reads = self.reads();

@@ -1,7 +1,8 @@
 //! Runs: blocks that are near each other, fetched as one.
 //!
-//! Another request costs about as much as some hundred KiB more of one that is made anyway, so that a narrow gap is fetched rather than
-//! skipped. What to fetch together is decided here; how the source does it (one connection, several, one file) is the source's own affair.
+//! Another request costs about as much as some hundred KiB more of one that is made anyway, so that a narrow gap is
+//! fetched rather than skipped. What to fetch together is decided here; how the source does it (one connection,
+//! several, one file) is the source's own affair.
 
 use std::{collections::BTreeSet, ops::Range};
 

@@ -2,9 +2,10 @@
 
 /// How parts of values are fetched and kept, so that what is near them is there when it is asked for.
 ///
-/// The default is `WholeUpTo` 1 MiB, and blocks of 64 KiB: docs/RANGES.md has the figures it was chosen by. Whatever is chosen, a part
-/// that lies in resident bytes makes no request. A value asked for as a whole is completed from its resident blocks where that saves more than
-/// the requests cost, else fetched whole. A source without native ranges is always read whole.
+/// The default is `WholeUpTo` 1 MiB, and blocks of 64 KiB: docs/RANGES.md has the figures it was chosen by. Whatever
+/// is chosen, a part that lies in resident bytes makes no request. A value asked for as a whole is completed from its
+/// resident blocks where that saves more than the requests cost, else fetched whole. A source without native ranges
+/// is always read whole.
 ///
 /// # Examples
 /// ```
@@ -25,29 +26,31 @@ pub enum RangeStrategy {
     },
     /// Values of up to so many bytes as wholes, larger ones in aligned blocks.
     ///
-    /// The first part that is read of a value comes in blocks, and tells how large the value is: there is no request to ask for the size.
-    /// The second one that is missing brings the whole, and whoever asked for it waits for that.
+    /// The first part that is read of a value comes in blocks, and tells how large the value is: there is no request
+    /// to ask for the size. The second one that is missing brings the whole, and whoever asked for it waits for that.
     WholeUpTo {
-        /// Bytes of the largest value that is fetched whole for a part of it. Of a bounded cache, no value comes whole that takes more than
-        /// a quarter of the bound.
+        /// Bytes of the largest value that is fetched whole for a part of it. Of a bounded cache, no value comes
+        /// whole that takes more than a quarter of the bound.
         size_max: u64,
         /// Bytes of a block: a power of two from 4 KiB to 1 GiB.
         block_size: u64,
     },
 }
 
-/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes. In the model of docs/RANGES.md smaller
-/// blocks save at most a third of the bytes of a plane of large inner chunks, and cost four times the requests for small ones; blocks four times as large take
-/// twice the time for that plane.
+/// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
+/// In the model of docs/RANGES.md smaller blocks save at most a third of the bytes of a plane of large inner chunks,
+/// and cost four times the requests for small ones; blocks four times as large take twice the time for that plane.
 const BLOCK_BYTES: u64 = crate::blob::CHECKED_BYTES as u64;
-/// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of it is missing: of one value
-/// read part by part that never takes twice the time of the best that could have been done, and saves all further requests.
+/// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of
+/// it is missing: of one value read part by part that never takes twice the time of the best that could have been
+/// done, and saves all further requests.
 const WHOLE_BYTES_MAX: u64 = 1 << 20;
-/// Missing blocks that lie no further apart than this are fetched as one. Sources have about eight ranges of a value under way at once, so that one more costs an eighth of
-/// its latency: from 10 ms x 100 MB/s / 8 = 125 KB to 50 ms x 100 MB/s / 8 = 625 KB. Between the two.
+/// Missing blocks that lie no further apart than this are fetched as one. Sources have about eight ranges of a value
+/// under way at once, so that one more costs an eighth of its latency: from 10 ms x 100 MB/s / 8 = 125 KB to 50 ms x
+/// 100 MB/s / 8 = 625 KB. Between the two.
 pub(crate) const GAP_BYTES: u64 = 256 << 10;
-/// What is longer comes in several calls. A connection to an object store gives 50 to 100 MB/s, so that 16 MiB take about 0.2 s: against that a round
-/// trip is nothing, and what breaks off in the middle costs no more than that.
+/// What is longer comes in several calls. A connection to an object store gives 50 to 100 MB/s, so that 16 MiB take
+/// about 0.2 s: against that a round trip is nothing, and what breaks off in the middle costs no more than that.
 pub(crate) const CALL_BYTES_MAX: u64 = 16 << 20;
 /// A value that is fetched whole for a part of it may take so much of the room: one part of four.
 const WHOLE_SHARE: u64 = 4;

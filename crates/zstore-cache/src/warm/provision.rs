@@ -1,7 +1,7 @@
 //! Provision: how a warm-up comes by one value.
 //!
-//! It keeps books of what its values weigh, those that are resident, under way and landed: what would not fit beside them is not
-//! transferred. The ledger has the last word when the value lands, in room made by `sparing`.
+//! It keeps books of what its values weigh, those that are resident, under way and landed: what would not fit beside
+//! them is not transferred. The ledger has the last word when the value lands, in room made by `sparing`.
 
 use std::{
     collections::HashSet,

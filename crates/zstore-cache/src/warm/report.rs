@@ -41,10 +41,11 @@ pub struct Warmed {
     pub missing: WarmGroup,
     /// There is no room beside what else was to be warmed. Those whose size was known were not transferred.
     pub unfit: WarmGroup,
-    /// Transferred, but the policy would rather keep what is there. It is asked only about values that readers were fetching already.
+    /// Transferred, but the policy would rather keep what is there. It is asked only about values that readers were
+    /// fetching already.
     pub refused: WarmGroup,
-    /// The tier failed or was left alone for its faults, the value was written meanwhile, or is too old as soon as it is there. While
-    /// the tier is left alone, and once it has failed eight times in a row, nothing is transferred.
+    /// The tier failed or was left alone for its faults, the value was written meanwhile, or is too old as soon as it
+    /// is there. While the tier is left alone, and once it has failed eight times in a row, nothing is transferred.
     pub unkept: WarmGroup,
     /// The source failed to give them.
     pub failed: WarmGroup,
@@ -53,8 +54,8 @@ pub struct Warmed {
 }
 
 impl Warmed {
-    /// Whether all values that there are can now be served without a transfer. Also true if there are none, as below a prefix that
-    /// was mistyped: the groups tell how many there were.
+    /// Whether all values that there are can now be served without a transfer. Also true if there are none, as below
+    /// a prefix that was mistyped: the groups tell how many there were.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.unfit.values + self.refused.values + self.unkept.values + self.failed.values == 0

@@ -1,7 +1,7 @@
 //! Sparing: room for what a warm-up brings, without the departure of what it is to bring or keep.
 //!
-//! The policy chooses victims by what was read; a warm-up knows what will be. So it asks the policy only in which order it would let
-//! the others go, and where they are not enough, nobody leaves.
+//! The policy chooses victims by what was read; a warm-up knows what will be. So it asks the policy only in which
+//! order it would let the others go, and where they are not enough, nobody leaves.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -22,7 +22,8 @@ pub(crate) struct Sparing {
     pub(crate) spared: Arc<HashSet<Key>>,
     /// Who leaves next. It is filled anew when it is used up, so each filling is paid for by those who leave.
     order: Mutex<VecDeque<BlobId>>,
-    /// Held by whoever makes room: two at once would each have others leave for the room that one of them is about to get.
+    /// Held by whoever makes room: two at once would each have others leave for the room that one of them is about to
+    /// get.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -33,8 +34,8 @@ impl Sparing {
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Claims room for a blob as [`claim`](Self::claim) does, but nobody leaves for it who is spared, and the policy is not asked
-    /// whether it is worth it. Not for a caller who holds a gate.
+    /// Claims room for a blob as [`claim`](Self::claim) does, but nobody leaves for it who is spared, and the policy
+    /// is not asked whether it is worth it. Not for a caller who holds a gate.
     ///
     /// # Errors
     /// Why it will not land.

@@ -7,8 +7,9 @@ use zarrs::array::ArrayBytes;
 
 /// The sum of the hashes of an array's chunks, each with its place.
 ///
-/// An array may have more chunks than memory has room for hashes; a sum needs room for one. Arrays that differ have the same sum
-/// with a chance of 2^-64, as nobody chooses chunks to deceive a demonstration. The hash is a fast one: its time is part of what is measured.
+/// An array may have more chunks than memory has room for hashes; a sum needs room for one. Arrays that differ have
+/// the same sum with a chance of 2^-64, as nobody chooses chunks to deceive a demonstration. The hash is a fast one:
+/// its time is part of what is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest(u64);
 

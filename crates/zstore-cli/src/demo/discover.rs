@@ -31,8 +31,8 @@ enum Node {
 
 /// The arrays of a hierarchy, in the order of their paths.
 ///
-/// Where the store can list, the hierarchy is walked, and every directory in it that is no array is looked into. Where it cannot,
-/// as most web servers cannot, the consolidated metadata at the root have the say.
+/// Where the store can list, the hierarchy is walked, and every directory in it that is no array is looked into.
+/// Where it cannot, as most web servers cannot, the consolidated metadata at the root have the say.
 ///
 /// # Errors
 /// If there is no hierarchy, no way to know what is in it, or nothing.

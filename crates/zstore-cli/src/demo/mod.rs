@@ -39,10 +39,12 @@ use crate::{
     size::{counted, show},
 };
 
-/// Shows what a cache saves, and checks that it is truthful. What it needs for the while it keeps in the directory `scratch`.
+/// Shows what a cache saves, and checks that it is truthful. What it needs for the while it keeps in the directory
+/// `scratch`.
 ///
 /// # Errors
-/// If the data or the cache directory cannot be used, or if anything read through the cache is not what the source holds.
+/// If the data or the cache directory cannot be used, or if anything read through the cache is not what the source
+/// holds.
 pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Problem> {
     let latency = options.latency_ms.map(|ms| Duration::from_millis(ms.into()));
     passes::refuse_small(options.max_size, scratch).await?;

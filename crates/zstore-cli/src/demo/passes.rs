@@ -24,7 +24,8 @@ use crate::{
     size::{self, counted},
 };
 
-/// Longer than any demonstration. Absent chunks and the metadata that other versions of Zarr would have are asked for at every reading.
+/// Longer than any demonstration. Absent chunks and the metadata that other versions of Zarr would have are asked for
+/// at every reading.
 const ABSENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Cache = CacheStore<RemoteReader, LocalStore>;
@@ -82,7 +83,8 @@ impl<'a> Passes<'a> {
         Ok(Readings { passes, outcomes, notes })
     }
 
-    /// Reads all arrays once. The time ends with the last byte read; what the cache still writes after that is waited for, not counted.
+    /// Reads all arrays once. The time ends with the last byte read; what the cache still writes after that is waited
+    /// for, not counted.
     async fn read(&self, name: &'static str, truths: &[Truth]) -> (Pass, Vec<Outcome>) {
         let readable: Vec<_> = truths.iter().filter(|truth| truth.is_readable()).collect();
         let chunks =

@@ -16,7 +16,8 @@ use crate::{fault, problem, progress::Progress};
 /// Chunks read at once: what zarr-python asks for by default is 10, and a browser opens 6 connections to a server.
 const CHUNKS_AT_ONCE_MAX: usize = 8;
 
-/// The decoded chunks in memory at once, in bytes, as far as there may be several: chunks of people's data may be large.
+/// The decoded chunks in memory at once, in bytes, as far as there may be several: chunks of people's data may be
+/// large.
 const DECODED_BYTES_MAX: u64 = 256 << 20;
 
 /// Storage that arrays are read through.
@@ -69,7 +70,8 @@ pub(super) struct Reading {
 
 /// Reads every array; the outcomes are in the same order.
 ///
-/// When the store cannot be reached, the rest is not tried: each array would wait as long as the first for the same answer.
+/// When the store cannot be reached, the rest is not tried: each array would wait as long as the first for the same
+/// answer.
 pub(super) async fn read_all<'a>(
     storage: &Storage,
     arrays: impl Iterator<Item = &'a str>,

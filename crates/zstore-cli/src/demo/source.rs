@@ -124,7 +124,8 @@ fn existing_directory(path: &Path) -> Result<PathBuf, Problem> {
     Err(Problem::new(format!("{shown} is a file, and a Zarr hierarchy is a directory"), hint))
 }
 
-/// Refuses a cache directory inside a source directory or around it: the cache would be read as data, or the data kept as cache.
+/// Refuses a cache directory inside a source directory or around it: the cache would be read as data, or the data
+/// kept as cache.
 ///
 /// # Errors
 /// If one holds the other.

@@ -40,7 +40,8 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// What was found, and what came of reading those of it that say they can be; `outcomes` has one for each that is not broken.
+    /// What was found, and what came of reading those of it that say they can be; `outcomes` has one for each that is
+    /// not broken.
     pub(super) fn gather(found: Vec<Found>, outcomes: Vec<Outcome>) -> Vec<Self> {
         let mut outcomes = outcomes.into_iter();
         let truth = |Found { path, broken }| {
@@ -59,7 +60,8 @@ impl Truth {
     }
 }
 
-/// Compares each array with what every pass read of it; a pass has an outcome for each that is readable, in the same order.
+/// Compares each array with what every pass read of it; a pass has an outcome for each that is readable, in the same
+/// order.
 pub(super) fn judge(truths: &[Truth], passes: &[(&'static str, Vec<Outcome>)]) -> Vec<ArrayVerdict> {
     let mut readable = 0;
     let verdict = |truth: &Truth| {

@@ -10,8 +10,8 @@ use super::table::Entry;
 use crate::policy::Slot;
 
 impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
-    /// Recounts everything from the slots up: the sums, the ways to find a resident, what each claim may still expect, the
-    /// bound, and the policy's view.
+    /// Recounts everything from the slots up: the sums, the ways to find a resident, what each claim may still
+    /// expect, the bound, and the policy's view.
     ///
     /// # Errors
     ///

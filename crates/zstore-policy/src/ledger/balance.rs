@@ -9,21 +9,22 @@
 //! promised  credit of unpaid claims: room kept free, no bytes yet
 //! ```
 //!
-//! **Claim.** If callers write only under paid claims, then real bytes <= `charged` <= `total` <= bound, at every instant,
-//! unless a recovery went past the bound; and past the bound, nothing but a recovery makes `total` grow.
+//! **Claim.** If callers write only under paid claims, then real bytes <= `charged` <= `total` <= bound, at every
+//! instant, unless a recovery went past the bound; and past the bound, nothing but a recovery makes `total` grow.
 //!
 //! **Why.** `total` changes in these ways only:
 //!
 //! - A claim of weight `w` takes `min(w, free)` of credit: `total` grows to the bound at most, and by nothing past it.
 //! - Its victims go from `resident` to `leaving`, as does anyone who leaves: no change.
-//! - A victim has left: `leaving` falls by its weight `v`, the credit of its owner rises by `min(v, w - credit)`, which is
-//!   at most `v`. Credit is one owner's alone, so no room is counted on twice.
-//! - The last victim was paid: `promised` becomes `reserved`. Commit: `reserved` becomes `resident`. Spoil: credit becomes
-//!   `leaving`. Strand and retry: between `leaving` and `stranded`. No change.
+//! - A victim has left: `leaving` falls by its weight `v`, the credit of its owner rises by `min(v, w - credit)`,
+//!   which is at most `v`. Credit is one owner's alone, so no room is counted on twice.
+//! - The last victim was paid: `promised` becomes `reserved`. Commit: `reserved` becomes `resident`. Spoil: credit
+//!   becomes `leaving`. Strand and retry: between `leaving` and `stranded`. No change.
 //! - Abort, or a leaving without a living owner has left: it falls.
 //!
-//! A paid claim holds all of `w`, since its victims were chosen to weigh `w - credit` at least. They were chosen to weigh
-//! `excess` more than that when the bound was passed, so that a claim is never paid before it has brought the ledger back.
+//! A paid claim holds all of `w`, since its victims were chosen to weigh `w - credit` at least. They were chosen to
+//! weigh `excess` more than that when the bound was passed, so that a claim is never paid before it has brought the
+//! ledger back.
 
 /// What one reservation has been given so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,8 +118,9 @@ impl Balance {
         self.total().saturating_sub(self.bound)
     }
 
-    /// How far past the bound the total will be when all that is leaving has left and every claim is paid, what is stranded
-    /// staying. Never less; it is more where a claim still waits for a stranded victim, and never more than the excess now.
+    /// How far past the bound the total will be when all that is leaving has left and every claim is paid, what is
+    /// stranded staying. Never less; it is more where a claim still waits for a stranded victim, and never more than
+    /// the excess now.
     pub(super) fn excess_settled(&self) -> u64 {
         let settled = (self.total() - self.leaving).saturating_add(self.owed);
         settled.saturating_sub(self.bound).min(self.excess())

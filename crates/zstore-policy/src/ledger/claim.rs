@@ -16,9 +16,9 @@ pub(super) struct ClaimId {
 
 /// Room for one value, and no one else's.
 ///
-/// End it by [`commit`](super::Ledger::commit), [`abort`](super::Ledger::abort) or [`spoil`](super::Ledger::spoil) on the
-/// ledger that made it. One that is dropped instead keeps its room for ever: the ledger cannot know whether bytes were
-/// written under it.
+/// End it by [`commit`](super::Ledger::commit), [`abort`](super::Ledger::abort) or [`spoil`](super::Ledger::spoil) on
+/// the ledger that made it. One that is dropped instead keeps its room for ever: the ledger cannot know whether bytes
+/// were written under it.
 #[must_use = "a lost reservation keeps its room for ever: commit, abort or spoil it"]
 #[derive(Debug)]
 pub struct Reservation<K> {
@@ -37,8 +37,8 @@ pub struct Reservation<K> {
 pub struct Grant<K, R> {
     /// The room, once it is paid for.
     pub reservation: Reservation<K>,
-    /// Out of service already. Remove the bytes of each and pass it to [`left`](super::Ledger::left); only after the last
-    /// may writing begin.
+    /// Out of service already. Remove the bytes of each and pass it to [`left`](super::Ledger::left); only after the
+    /// last may writing begin.
     pub leaving: Vec<Leaving<K, R>>,
 }
 

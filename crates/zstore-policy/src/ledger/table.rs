@@ -44,8 +44,8 @@ pub(super) struct Table<K, R> {
     pub(super) entries: Vec<Entry<K, R>>,
     /// Exactly the vacant slots; the last is handed out first, so that the table stays short.
     pub(super) vacant: Vec<Slot>,
-    /// Exactly the residents. Its hasher is seeded at random, which resists crafted keys and which no answer shows: it is
-    /// never iterated.
+    /// Exactly the residents. Its hasher is seeded at random, which resists crafted keys and which no answer shows:
+    /// it is never iterated.
     pub(super) keys: HashMap<K, Slot>,
     /// Exactly the residents that expire, the earliest first.
     pub(super) expiries: BTreeSet<(Tick, Slot)>,

@@ -70,7 +70,8 @@ async fn expect_old_or_new(store: &dyn ReadStore, name: &str, old: Option<&[u8]>
 /// A write of a key.
 type Write = fn(Arc<dyn Store>, Key) -> BoxFuture<'static, Result<()>>;
 
-/// Drops a write of a key of its own at its first poll, its second and so on, until one is done; answers the keys' names.
+/// Drops a write of a key of its own at its first poll, its second and so on, until one is done; answers the keys'
+/// names.
 async fn drop_at_every_poll(store: &Arc<dyn Store>, old: Option<&[u8]>, write: Write) -> Outcome<Vec<String>> {
     let mut names = Vec::new();
     for polls in 0..POLLS_MAX {

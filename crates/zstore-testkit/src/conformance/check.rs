@@ -12,7 +12,8 @@ use super::{
     fixture::{Fixture, ReadFixture},
 };
 
-/// The longest case moves a few thousand small values, which takes the slowest store here seconds; after this long it hangs.
+/// The longest case moves a few thousand small values, which takes the slowest store here seconds; after this long it
+/// hangs.
 const CASE_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Makes stores for cases.

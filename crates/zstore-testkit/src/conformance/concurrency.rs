@@ -206,7 +206,8 @@ async fn parts_read_while_overwritten_are_of_one_state(store: Arc<dyn Store>) ->
     .await
 }
 
-/// Starts as many sets of `a` at once as there are writers, each of its own number, and answers the numbers that succeeded.
+/// Starts as many sets of `a` at once as there are writers, each of its own number, and answers the numbers that
+/// succeeded.
 async fn race(store: &Arc<dyn Store>, mode: &SetMode) -> Outcome<Vec<(usize, Version)>> {
     const WRITERS: usize = 50;
     let mut tasks = JoinSet::new();

@@ -23,7 +23,8 @@ pub(super) fn prefix(name: &str) -> Outcome<Prefix> {
     Ok(Prefix::new(name)?)
 }
 
-/// Bytes that tell their place, so that a shifted or repeated block shows. 251 is a prime: no power of two hides behind it.
+/// Bytes that tell their place, so that a shifted or repeated block shows. 251 is a prime: no power of two hides
+/// behind it.
 pub(super) fn pattern(size: usize) -> Bytes {
     (0..size).map(|at| (at % 251) as u8).collect()
 }

@@ -116,7 +116,8 @@ async fn parts_of_a_value_of_no_bytes_are_empty(store: Arc<dyn ReadStore>) -> Ou
 
 async fn many_ranges_are_all_answered(store: Arc<dyn ReadStore>) -> Outcome {
     let (whole, key) = (pattern(STRIPED_BYTES), key("striped")?);
-    // A stride that is coprime to their number visits them all, out of order; neighbours touch, so that they may be joined.
+    // A stride that is coprime to their number visits them all, out of order; neighbours touch, so that they may be
+    // joined.
     let starts = (0..128_u64).map(|at| at * 37 % 128 * 512);
     let ranges: Vec<_> = starts.map(|start| ByteRange::Bounded(start..start + 512)).collect();
     for (range, part) in ranges.iter().zip(parts(&*store, &key, &ranges).await?.parts) {

@@ -14,8 +14,8 @@ use super::{
 
 /// Runs the suite on a store that can be written, as the `main` of a test with `harness = false`, and ends the process.
 ///
-/// `make` makes a fresh and empty store for each case, within the case's own runtime of two workers. It may panic, which fails the
-/// case. Cases that need what the store lacks show as ignored.
+/// `make` makes a fresh and empty store for each case, within the case's own runtime of two workers. It may panic,
+/// which fails the case. Cases that need what the store lacks show as ignored.
 ///
 /// # Examples
 /// In `tests/conformance.rs`, with `[[test]] name = "conformance"`, `harness = false` in `Cargo.toml`:

@@ -42,8 +42,8 @@ const DOTS: [&str; 8] = ["...", ".hidden", "a.", "a", "..b", "c/0.0", "c/0.0.", 
 const BACKSLASHES: [&str; 4] = ["a\\b", "ab", "\\", "a\\\\b"];
 const PUNCTUATION: [&str; 12] = ["~", "!", "$a", "'q'", "\"q\"", "(a)", "[0-9]", "{x}", "*", "a,b", "<a|b>", "^`"];
 const CASES_OF_LETTERS: [&str; 5] = ["Case", "case", "CASE", "d/X", "D/x"];
-/// An accent composed and decomposed, an emoji beyond the basic plane, right to left, a ligature and the letters it stands for,
-/// a sharp s and what it folds to, a zero-width joiner.
+/// An accent composed and decomposed, an emoji beyond the basic plane, right to left, a ligature and the letters it
+/// stands for, a sharp s and what it folds to, a zero-width joiner.
 const UNICODE: [&str; 9] =
     ["caf\u{e9}", "cafe\u{301}", "日本/語", "🌍", "\u{5d0}\u{5d1}", "\u{fb01}le", "file", "stra\u{df}e", "a\u{200d}b"];
 

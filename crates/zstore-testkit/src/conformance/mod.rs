@@ -1,11 +1,11 @@
 //! The contract as cases that anyone can run on their store.
 //!
-//! Each [`Case`] is one async function in a file by subject, named by a sentence that is true of a right store and numbered by the
-//! law it is about. [`main`](fn@main) and [`main_read_only`] make a test binary of them, in which every case is a test of its own;
-//! [`check`] runs one, wherever a runtime is.
+//! Each [`Case`] is one async function in a file by subject, named by a sentence that is true of a right store and
+//! numbered by the law it is about. [`main`](fn@main) and [`main_read_only`] make a test binary of them, in which
+//! every case is a test of its own; [`check`] runs one, wherever a runtime is.
 //!
-//! A case that needs what a store lacks must not be run, and shows as ignored. What a store lacks it must refuse, and for that
-//! there are cases too. No case measures time, and none needs more of a store than the contract gives.
+//! A case that needs what a store lacks must not be run, and shows as ignored. What a store lacks it must refuse, and
+//! for that there are cases too. No case measures time, and none needs more of a store than the contract gives.
 
 mod case;
 mod check;
