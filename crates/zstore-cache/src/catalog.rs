@@ -151,10 +151,9 @@ impl Catalog {
         self.ledger.weight_max().map_or(u64::MAX, |max| max.saturating_sub(taken))
     }
 
-    /// Whether there is no room for so many bytes now, whoever left, but some is reserved or being vacated, so that
-    /// there may be before long.
-    pub(crate) fn has_to_wait(&self, weight: u64) -> bool {
-        weight > self.free().saturating_add(self.ledger.resident_weight()) && self.ledger.in_motion() > 0
+    /// Whether some of the room is reserved or being vacated, so that there may be more before long.
+    pub(crate) fn is_in_motion(&self) -> bool {
+        self.ledger.in_motion() > 0
     }
 
     /// What the residents of a key weigh in bytes.
@@ -232,12 +231,14 @@ impl Catalog {
     }
 
     /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the
-    /// value, and what a whole value makes needless.
-    pub(crate) fn leave_beside(&mut self, content: &Content) -> Vec<Gone> {
+    /// value, what a whole value makes needless, and what does not last, for it may be of another version unseen.
+    pub(crate) fn leave_beside(&mut self, content: &Content, lasts: impl Fn(&Entry) -> bool) -> Vec<Gone> {
         let key = content.key();
         let parts: Vec<Part> = self.parts_of(key).collect();
-        self.leave_parts(key, &parts, Reason::Replaced, |other| match (content, &other.content) {
-            (Content::Block(meta, extent), Content::Block(other, at)) => extent == at || !meta.is_same_value(other),
+        self.leave_parts(key, &parts, Reason::Replaced, |entry| match (content, &entry.content) {
+            (Content::Block(meta, extent), Content::Block(other, at)) => {
+                extent == at || !meta.is_same_value(other) || !lasts(entry)
+            }
             _ => true,
         })
     }

@@ -154,7 +154,7 @@ impl Standing {
         matches!(self, Self::Fresh)
     }
 
-    /// Whether it has been stale for no longer than `bound`, which is not zero.
+    /// Whether it has been stale for less long than `bound`.
     pub(crate) fn is_within(self, bound: Duration) -> bool {
         match self {
             Self::Fresh => true,

@@ -35,6 +35,13 @@ pub(crate) enum Landed {
     Outdated,
 }
 
+impl Landed {
+    /// Whether there was no place for it, though nothing was wrong.
+    const fn is_for_space(self) -> bool {
+        matches!(self, Self::NoRoom | Self::NotAdmitted)
+    }
+}
+
 /// A blob to be written.
 struct Draft {
     id: BlobId,
@@ -85,12 +92,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         let weight = draft.payload.size();
         let claimed = match sparing {
-            None => self.claim_in_turn(&draft.id, weight, draft.expires).await,
+            None => self.claim_in_turn(&draft.id, weight, draft.expires, token).await,
             Some(sparing) => self.claim_sparing(&draft.id, weight, draft.expires, sparing).await,
         };
         match claimed {
             Err(refused) => {
-                if matches!(draft.entry.content, Content::Whole(_)) {
+                if matches!(draft.entry.content, Content::Whole(_)) && refused.is_for_space() {
                     self.catalog.lock().refuse_whole(&draft.id.key);
                 }
                 refused
@@ -121,7 +128,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if token.is_doomed() || self.has_whole(&entry.content) {
             return Landed::Outdated;
         }
-        let beside = self.catalog.lock().leave_beside(&entry.content);
+        let now = self.watch.moment();
+        let beside = self.catalog.lock().leave_beside(&entry.content, |other| self.lasts(other, now));
         // Before the first wait: what left its place must not come back if this is given up.
         if !self.remove_gated(beside).await {
             return Landed::TierFault;
@@ -172,12 +180,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         Draft { id, entry: Entry { content, fetched, validated, place }, payload, expires }
     }
 
-    /// Whether `content` is a block of a value that is resident as a whole.
+    /// Whether `content` is a block of a value that is resident as a whole, and that whole is no worse.
     fn has_whole(&self, content: &Content) -> bool {
         let Content::Block(meta, _) = content else { return false };
-        let now = self.watch.now();
-        let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now);
-        whole.is_some_and(|whole| whole.content.meta().is_some_and(|whole| whole.is_same_value(meta)))
+        let now = self.watch.moment();
+        let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now.at);
+        whole.is_some_and(|whole| {
+            self.lasts(&whole, now) && whole.content.meta().is_some_and(|whole| whole.is_same_value(meta))
+        })
+    }
+
+    /// Whether something resident is fresh, or can be: if not, it is kept for when the source fails, and in nobody's way.
+    fn lasts(&self, entry: &Entry, now: Moment) -> bool {
+        self.standing(entry, now).is_fresh() || self.settings.freshness.is_renewable(&entry.content)
     }
 
     /// The bytes of a block of a value of `size` bytes.

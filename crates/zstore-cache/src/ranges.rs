@@ -36,8 +36,10 @@ const BLOCKS_MAX: u64 = 1024;
 /// What came of reading the parts of a value whose size was thought to be known.
 enum Attempt {
     Done(Option<Ranges>, Outcome),
-    /// The value is not what it was thought to be.
+    /// The value is not what it was thought to be, or more of it is here by now.
     Changed,
+    /// What is resident may not be served.
+    Outdated,
     /// What is resident could not be read.
     Unreadable,
 }
@@ -68,8 +70,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             match attempt {
                 Attempt::Done(answer, outcome) => return Ok((answer, outcome)),
-                // What cannot be told from what is there now is not asked about again.
-                Attempt::Changed => skip_tier = known.is_some_and(|known| self.is_known_by(&known, now)),
+                Attempt::Changed => {}
+                // If it is still here, the source cannot tell it from what it has: it is not asked about again.
+                Attempt::Outdated => skip_tier = known.is_some_and(|known| self.is_known_by(&known, now)),
                 Attempt::Unreadable => skip_tier = true,
             }
         }
@@ -108,7 +111,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // A value past its age may have grown since.
             Err(error) => match self.renewal(known, false, now).await? {
                 Renewal::Served(_) => return Err(error),
-                Renewal::Outdated(..) => return Ok(Attempt::Changed),
+                Renewal::Outdated(..) => return Ok(Attempt::Outdated),
             },
         };
         let whole = self.catalog.lock().useful(&BlobId::whole(meta.key.clone()), now.at);
@@ -126,7 +129,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         } else {
             self.vouch(&blocks, now).await?
         };
-        let Some(vouched) = vouched else { return Ok(Attempt::Changed) };
+        let Some(vouched) = vouched else { return Ok(Attempt::Outdated) };
         let Some(mut pieces) = self.read_blocks(&meta, blocks.resident).await else { return Ok(Attempt::Unreadable) };
         let outcome = match self.fetch_blocks(&meta, &blocks.missing, now, &mut pieces).await? {
             Fetching::Done(outcome) => outcome,
@@ -161,7 +164,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if !same {
             return Ok(Attempt::Changed);
         }
-        let Renewal::Served(outcome) = self.renewal(whole, false, now).await? else { return Ok(Attempt::Changed) };
+        let Renewal::Served(outcome) = self.renewal(whole, false, now).await? else { return Ok(Attempt::Outdated) };
         let reads = wanted.iter().map(|range| self.read_entry(&id, whole, range.clone()));
         let reads = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENT_MAX).collect::<Vec<_>>();
         let bytes: Option<Vec<Bytes>> = reads.await.into_iter().collect();

@@ -15,7 +15,8 @@ use zstore_core::{Error, Key, ReadStore, Store, Timestamp};
 use zstore_policy::{Grant, Refused};
 
 use crate::{
-    catalog::{Claim, Gone},
+    catalog::{Claim, Entry, Gone},
+    flights::Token,
     inner::Inner,
     inspection::counters::Count,
     landing::Landed,
@@ -27,6 +28,8 @@ use crate::{
 /// must not cost every read a walk over all it holds.
 const RETRIES_MAX: usize = 64;
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+type Granted = Result<Grant<BlobId, Arc<Entry>>, Refused>;
 
 /// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been
 /// written.
@@ -111,40 +114,66 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         weight: u64,
         expires: Option<Timestamp>,
     ) -> Result<Claimed<'_, S, T>, Landed> {
-        let now = self.watch.now();
-        let granted = self.catalog.lock().reserve(id.clone(), weight, expires, now);
-        let Grant { reservation, leaving } = granted.map_err(|refused| self.refused(&id.key, refused))?;
-        self.count_leaving(&leaving);
-        let claimed = self.claimed(reservation);
-        if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
+        let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
+        self.clear_for(id, granted).await
     }
 
-    /// The same for who can wait: room that is being vacated or written in by others is waited for, as long as one
-    /// operation on the tier may take. Not for a caller who holds a gate.
+    /// The same for who can wait: if all room is being vacated or written in by others, that is waited for, as long as
+    /// one operation on the tier may take. Not for a caller who holds a gate.
+    ///
+    /// # Errors
+    /// As for [`claim`](Self::claim), and if it may not land any more.
     pub(crate) async fn claim_in_turn(
         &self,
         id: &BlobId,
         weight: u64,
         expires: Option<Timestamp>,
+        token: &Token,
     ) -> Result<Claimed<'_, S, T>, Landed> {
         // Without a runtime, whoever makes room may be a future that nobody polls.
-        if Handle::try_current().is_ok() {
-            self.tier.bear_with(self.turn_for(weight)).await;
+        if Handle::try_current().is_err() {
+            return self.claim(id, weight, expires).await;
         }
-        self.claim(id, weight, expires).await
+        match self.tier.bear_with(self.grant_in_turn(id, weight, expires, token)).await {
+            Some(Some(granted)) => self.clear_for(id, granted).await,
+            Some(None) => Err(Landed::Outdated),
+            None => Err(self.refused(&id.key, Refused::NoRoom)),
+        }
     }
 
-    /// Waits until there could be room for so many bytes, or no more room is about to be free.
-    async fn turn_for(&self, weight: u64) {
+    /// What the ledger says once no room is in motion that might be enough; none if it may not land any more.
+    async fn grant_in_turn(
+        &self,
+        id: &BlobId,
+        weight: u64,
+        expires: Option<Timestamp>,
+        token: &Token,
+    ) -> Option<Granted> {
         loop {
             let mut moved = pin!(self.room_moved.notified());
             // From here on no notice is missed.
             moved.as_mut().enable();
-            if !self.catalog.lock().has_to_wait(weight) {
-                return;
+            let now = self.watch.now();
+            if token.is_doomed() || expires.is_some_and(|expires| expires <= now) {
+                return None;
+            }
+            {
+                let mut catalog = self.catalog.lock();
+                match catalog.reserve(id.clone(), weight, expires, now) {
+                    Err(Refused::NoRoom) if catalog.is_in_motion() => {}
+                    granted => return Some(granted),
+                }
             }
             moved.await;
         }
+    }
+
+    /// Removes what has to leave for what was granted.
+    async fn clear_for(&self, id: &BlobId, granted: Granted) -> Result<Claimed<'_, S, T>, Landed> {
+        let Grant { reservation, leaving } = granted.map_err(|refused| self.refused(&id.key, refused))?;
+        self.count_leaving(&leaving);
+        let claimed = self.claimed(reservation);
+        if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
     }
 
     pub(crate) const fn claimed(&self, claim: Claim) -> Claimed<'_, S, T> {

@@ -132,9 +132,9 @@ impl<T: Store + ?Sized> Tier<T> {
         result
     }
 
-    /// Waits for what depends on the tier, as long as one operation on it may take.
-    pub(crate) async fn bear_with(&self, work: impl Future<Output = ()>) {
-        within(self.timeout, work).await;
+    /// Waits for what depends on the tier, as long as one operation on it may take; `None` if that was not enough.
+    pub(crate) async fn bear_with<V>(&self, work: impl Future<Output = V>) -> Option<V> {
+        within(self.timeout, work).await
     }
 
     async fn watch<V>(&self, operation: Operation, bytes: u64, call: impl Future<Output = Result<V>>) -> Result<V> {

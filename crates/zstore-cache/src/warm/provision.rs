@@ -242,7 +242,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
     fn book<'a>(&'a self, wanted: &'a Wanted, meta: Option<&Meta>) -> Option<Booking<'a, S, T>> {
         let bytes = match meta {
             None => wanted.weighed,
-            Some(meta) if self.inner.holds_memory => meta.size,
+            Some(meta) if self.inner.holds_memory && meta.size > 0 => meta.size,
             Some(meta) => Header::whole_blob_bytes(meta, &self.inner.namespace.name),
         };
         let mut kept_bytes = self.kept_bytes.lock();

@@ -94,3 +94,40 @@ async fn what_comes_while_room_is_being_made_for_another_waits_for_its_turn() {
     assert_eq!(cache.explain(&key("c")).outlook, Outlook::Hit);
     cache.check().unwrap();
 }
+
+#[tokio::test]
+async fn what_can_never_fit_waits_for_no_room() {
+    let (source, tier) = (source(), tier());
+    plant(&source, "a", vec![0; 1000]).await;
+    let cache = built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).max_size(2000)).await;
+    // It fits but for its header and the marker files.
+    plant(&source, "b", vec![0; 2000]).await;
+    let held = tier.hold(Operation::Set);
+    read(&cache, "a").await;
+    held.arrived(1).await;
+    read(&cache, "b").await;
+    assert_eq!(cache.stats().refused, 1, "at once, while room is still in motion");
+    held.release();
+    cache.flush().await;
+    assert_eq!(cache.explain(&key("a")).outlook, Outlook::Hit);
+}
+
+#[tokio::test]
+async fn what_waits_for_room_and_is_written_meanwhile_has_nobody_leave() {
+    let (source, tier) = (source(), tier());
+    for name in ["a", "b", "c"] {
+        plant(&source, name, vec![0; 1000]).await;
+    }
+    let cache = built(CacheStore::builder(source, Arc::clone(&tier)).max_size(1500)).await;
+    read(&cache, "a").await;
+    cache.flush().await;
+    let held = tier.hold(Operation::Delete);
+    read(&cache, "b").await;
+    held.arrived(1).await;
+    read(&cache, "c").await;
+    cache.invalidate(&key("c")).await.unwrap();
+    held.release();
+    cache.flush().await;
+    assert_eq!(cache.stats().evictions, 1, "for b alone");
+    assert_eq!(cache.explain(&key("b")).outlook, Outlook::Hit);
+}

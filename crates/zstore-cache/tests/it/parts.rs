@@ -47,6 +47,28 @@ async fn a_whole_that_found_no_room_does_not_come_again_for_each_part() {
 }
 
 #[tokio::test]
+async fn what_landed_while_other_blocks_were_read_is_not_fetched_again() {
+    let (source, tier) = (source(), tier());
+    plant(&source, "k", pattern(4 * 4096)).await;
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).range_strategy(BLOCKS).range_gap(0);
+    let cache = built(builder).await;
+    part(&cache, ByteRange::Bounded(0..10)).await;
+    cache.flush().await;
+    source.clear();
+    let held = tier.hold(Operation::Get);
+    let reader = tokio::spawn({
+        let cache = cache.clone();
+        async move { part(&cache, ByteRange::Bounded(0..8192)).await }
+    });
+    held.arrived(1).await;
+    part(&cache, ByteRange::Bounded(4096..4106)).await;
+    cache.flush().await;
+    held.release();
+    assert_eq!(reader.await.unwrap(), pattern(4 * 4096)[..8192]);
+    assert_eq!(source.count(), 1, "the second block, once");
+}
+
+#[tokio::test]
 async fn an_empty_part_of_a_value_that_is_gone_is_not_there() {
     let (source, clock) = (source(), Arc::new(ManualClock::default()));
     for freshness in [Freshness::revalidate(), Freshness::aged(Duration::from_secs(30))] {

@@ -161,3 +161,45 @@ async fn outlasts_a_head<S: ReadStore + 'static>(world: &World<Recorder<Faulty<S
     assert_eq!(world.source.count(), 0, "what came in its place is fresh");
     world.cache.check().unwrap();
 }
+
+#[tokio::test]
+async fn a_stale_whole_that_is_kept_for_need_bars_no_fresh_part() {
+    let world = over(Recorder::new(Weak(MapStore::new())), Freshness::aged(AGE).stale_if_error(AGE)).await;
+    bars_no_part(&world, &world.source.inner().0).await;
+    let freshness = Freshness::aged(AGE).expiry(Expiry::Refetch).stale_if_error(AGE);
+    let world = over(Recorder::new(MapStore::new()), freshness).await;
+    bars_no_part(&world, world.source.inner()).await;
+}
+
+async fn bars_no_part<S: ReadStore + 'static>(world: &World<Recorder<S>>, map: &MapStore) {
+    let part = async || world.cache.get_range(&key("k"), ByteRange::Bounded(0..3)).await.unwrap().unwrap();
+    map.put(&key("k"), vec![1; 40 * KIB]).await.unwrap();
+    read(&world.cache, "k").await;
+    world.cache.flush().await;
+    world.clock.advance(AGE);
+    assert_eq!(part().await, vec![1; 3]);
+    world.cache.flush().await;
+    world.source.clear();
+    assert_eq!(part().await, vec![1; 3]);
+    assert_eq!(world.source.count(), 0);
+    world.cache.check().unwrap();
+}
+
+#[tokio::test]
+async fn in_need_no_part_past_its_age_is_served_beside_a_newer_one() {
+    let world = over(Recorder::new(Faulty::new(Weak(MapStore::new()))), Freshness::aged(AGE).stale_if_error(AGE)).await;
+    let map = &world.source.inner().inner().0;
+    let k = key("k");
+    let part = |range| world.cache.get_range(&k, ByteRange::Bounded(range));
+    map.put(&key("k"), vec![1; 40 * KIB]).await.unwrap();
+    part(0..10).await.unwrap();
+    world.cache.flush().await;
+    world.clock.advance(AGE);
+    // Of the same size, under the same tag.
+    map.put(&key("k"), vec![2; 40 * KIB]).await.unwrap();
+    part(4096..4106).await.unwrap();
+    world.cache.flush().await;
+    world.source.inner().fail_always(zstore_testkit::Calls::All, ErrorKind::Unavailable);
+    assert_eq!(part(4096..4106).await.unwrap().unwrap(), vec![2; 10]);
+    assert_eq!(part(0..8192).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
