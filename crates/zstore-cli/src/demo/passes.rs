@@ -145,8 +145,8 @@ impl<'a> Passes<'a> {
 /// # Errors
 /// If a cache of so many bytes cannot be, or the directory cannot be written.
 pub(super) async fn refuse_small(size_max: u64, scratch: &Path) -> Result<(), Problem> {
-    let nothing = Arc::new(LocalStore::create(scratch.join("nothing"))?);
-    let probe = CacheStore::builder(Arc::clone(&nothing), nothing).build().await?;
+    let empty = |name: &str| LocalStore::create(scratch.join(name)).map(Arc::new);
+    let probe = CacheStore::builder(empty("nothing")?, empty("no-cache")?).build().await?;
     let own = probe.info().overhead_size;
     if size_max > own {
         return Ok(());
