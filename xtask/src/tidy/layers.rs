@@ -1,7 +1,7 @@
 //! A crate depends only on crates of strictly lower layers.
 //!
-//! So crates of one layer never see each other, core and policy among them. Dependencies of tests are free, and shown. The tools
-//! (xtask, benches) are outside of all layers, and nothing may depend on them.
+//! So crates of one layer never see each other, core and policy among them. Dependencies of tests are free, and
+//! shown. The tools (xtask, benches) are outside of all layers, and nothing may depend on them.
 
 use super::{
     Finding,
@@ -9,11 +9,12 @@ use super::{
 };
 
 /// Every crate and its layer.
-const LAYERS: [(&str, u8); 10] = [
+const LAYERS: [(&str, u8); 11] = [
     ("zstore-core", 0),
     ("zstore-policy", 0),
     ("zstore-memory", 1),
     ("zstore-local", 1),
+    ("zstore-directory", 1),
     ("zstore-remote", 1),
     ("zstore-origin", 1),
     ("zstore-testkit", 1),

@@ -1,0 +1,261 @@
+//! The fence: what was fetched before a value was written never lands after it, whoever fetched and whoever wrote.
+//!
+//! # How
+//! A value that is written is locked for as long as the write takes: at a place of the file that its hash tells, so
+//! each value has a lock of its own. And each write changes a token, of which there are some thousands for all
+//! values.
+//!
+//! Whoever fetches notes the token and looks for the lock before it asks the source, and may land only if nobody
+//! wrote then. It lands under the lock, after it has seen that the token is still the same. So:
+//!
+//! - A write that began after the token was noted has changed it, or waits until the landing is over and removes what
+//!   landed.
+//! - A write that began before and lasted is seen by its lock, and the fetch does not land.
+//! - A write that was over before the fetch began does no harm: the source was asked after it.
+//!
+//! A writer that dies leaves its lock to nobody and its token changed. Values that share a token keep each other from
+//! landing now and then, which costs a fetch and no truth. Writes below a prefix have a lock and a token for all
+//! values.
+
+use std::{
+    fs::OpenOptions,
+    hash::{BuildHasher, RandomState},
+    io,
+    marker::PhantomData,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
+    process,
+    sync::Arc,
+};
+
+use crate::locks::{Lock, Locks, Mode};
+use crate::member::check_process;
+
+/// As many tokens as a few pages hold: in a thousand values written per second, one fetch of 100 ms in forty lands in
+/// vain.
+const TOKENS: u64 = 4096;
+const TOKEN_BYTES: u64 = 8;
+/// The token of writes below prefixes is the first one.
+const BELOW_TOKEN_AT: u64 = 0;
+/// Places of locks, far behind all bytes: one for each value, one for each fetch, one for all writes below prefixes.
+const KEYS_AT: u64 = 1 << 60;
+const FETCHES_AT: u64 = 1 << 61;
+const BELOW_AT: u64 = 1 << 62;
+/// Who waits to write below a prefix locks this one first, so that landings without end do not keep it waiting.
+const BELOW_NEXT_AT: u64 = BELOW_AT + 1;
+
+/// The fence of a directory, as one member of it sees it.
+///
+/// Values are told apart by a hash of 64 bits, which the caller makes of all that names them. Two of one hash wait
+/// for each other.
+#[derive(Clone, Debug)]
+pub struct Fence {
+    locks: Arc<Locks>,
+    /// The process that opened it. A fork of it has the same locks, so they tell the two nothing of each other.
+    process: u32,
+}
+
+/// What a fetch notes before it asks the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    hash: u64,
+    token: u64,
+    below_token: u64,
+}
+
+/// Leave to land; while it is held, nobody writes the value.
+#[derive(Debug)]
+#[must_use = "dropping it ends the landing"]
+pub struct Landing<'w> {
+    _value: Option<Lock>,
+    _below: Lock,
+    _write: PhantomData<&'w Write>,
+}
+
+/// A write of a value under way.
+#[derive(Debug)]
+#[must_use = "dropping it ends the write"]
+pub struct Write {
+    fence: Fence,
+    /// None if values below a prefix were being written when it began: which of the two the source saw last, nobody
+    /// knows.
+    below_token: Option<u64>,
+    _value: Lock,
+}
+
+/// A write below a prefix under way.
+#[derive(Debug)]
+#[must_use = "dropping it ends the write"]
+pub struct WriteBelow {
+    _below: Lock,
+}
+
+impl Fence {
+    /// Opens the fence of a directory, or makes it.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// A file descriptor, for as long as a clone of it lives.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        // One at a time: tokens that others have changed since must not become zeros again.
+        file.lock()?;
+        let (len, bytes) = (file.metadata()?.len(), (TOKENS + 1) * TOKEN_BYTES);
+        if len < bytes {
+            // Written, not left out: a full disk must not stand in the way of a token later.
+            file.write_all_at(&vec![0; usize::try_from(bytes - len).unwrap_or(0)], len)?;
+        }
+        file.unlock()?;
+        Ok(Self { locks: Locks::new(file), process: process::id() })
+    }
+
+    /// A fetch of a value begins. None if the value is being written: what the source answers may be old, and must
+    /// not land.
+    ///
+    /// # Errors
+    /// What the system refuses; the fetch must not land then.
+    ///
+    /// # Cost
+    /// Four system calls, which wait for nobody.
+    pub fn begin_fetch(&self, hash: u64) -> io::Result<Option<Pass>> {
+        self.check()?;
+        // Before the locks: a write that begins now changes them, and one that is over by the time they are looked at
+        // has.
+        let pass = self.pass(hash)?;
+        Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(BELOW_AT)? { None } else { Some(pass) })
+    }
+
+    /// What was fetched is to land. None if the value was written since, or is being written, or lands on behalf of
+    /// another.
+    ///
+    /// # Errors
+    /// What the system refuses; the fetch must not land then.
+    pub fn begin_landing(&self, pass: Pass) -> io::Result<Option<Landing<'static>>> {
+        self.check()?;
+        let Some(value) = self.locks.try_lock(key_at(pass.hash), Mode::Exclusive)? else { return Ok(None) };
+        if self.token(token_at(pass.hash))? != pass.token {
+            return Ok(None);
+        }
+        self.land(pass.below_token, Some(value))
+    }
+
+    /// A value is to be written: waits until nobody else writes it or lands it. From then on nothing lands that was
+    /// fetched before or is fetched meanwhile. What is resident of it is for the caller to remove now, before it
+    /// writes to the source.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cancel safety
+    /// Nothing has begun after the drop.
+    pub async fn begin_write(&self, hash: u64) -> io::Result<Write> {
+        let value = self.locks.lock(key_at(hash), Mode::Exclusive).await?;
+        self.check()?;
+        self.change_token(token_at(hash))?;
+        let below_token = self.token(BELOW_TOKEN_AT)?;
+        let below_token = if self.locks.is_taken(BELOW_AT)? { None } else { Some(below_token) };
+        Ok(Write { fence: self.clone(), below_token, _value: value })
+    }
+
+    /// Values below a prefix are to be written: as [`begin_write`](Self::begin_write), for all values at once.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cancel safety
+    /// Nothing has begun after the drop.
+    pub async fn begin_write_below(&self) -> io::Result<WriteBelow> {
+        let _next = self.locks.lock(BELOW_NEXT_AT, Mode::Exclusive).await?;
+        let below = self.locks.lock(BELOW_AT, Mode::Exclusive).await?;
+        self.check()?;
+        self.change_token(BELOW_TOKEN_AT)?;
+        Ok(WriteBelow { _below: below })
+    }
+
+    /// A value is to be fetched by one member at a time: none if another fetches it now. Ends when the lead is
+    /// dropped, or with the process.
+    ///
+    /// # Errors
+    /// What the system refuses; whoever wants the value fetches it then.
+    pub fn try_lead(&self, hash: u64) -> io::Result<Option<Lead>> {
+        Ok(self.locks.try_lock(fetch_at(hash), Mode::Exclusive)?.map(Lead))
+    }
+
+    /// Waits until no other member fetches the value.
+    ///
+    /// # Errors
+    /// As for [`try_lead`](Self::try_lead).
+    ///
+    /// # Cancel safety
+    /// Nobody leads after the drop.
+    pub async fn lead(&self, hash: u64) -> io::Result<Lead> {
+        self.locks.lock(fetch_at(hash), Mode::Exclusive).await.map(Lead)
+    }
+
+    fn land<'w>(&self, below_token: u64, value: Option<Lock>) -> io::Result<Option<Landing<'w>>> {
+        if self.locks.is_taken(BELOW_NEXT_AT)? {
+            return Ok(None);
+        }
+        let Some(below) = self.locks.try_lock(BELOW_AT, Mode::Shared)? else { return Ok(None) };
+        let same = self.token(BELOW_TOKEN_AT)? == below_token;
+        Ok(same.then_some(Landing { _value: value, _below: below, _write: PhantomData }))
+    }
+
+    /// # Errors
+    /// `NotFound` if the file was removed, with the whole directory perhaps: others may have a fence anew that this one does
+    /// not see. `Unsupported` in a fork of the process that opened it.
+    fn check(&self) -> io::Result<()> {
+        check_process(self.process)?;
+        if self.locks.file.metadata()?.nlink() > 0 {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "the cache directory was removed; open the cache anew"))
+    }
+
+    fn pass(&self, hash: u64) -> io::Result<Pass> {
+        Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(BELOW_TOKEN_AT)? })
+    }
+
+    fn token(&self, at: u64) -> io::Result<u64> {
+        let mut token = [0; TOKEN_BYTES as usize];
+        self.locks.file.read_exact_at(&mut token, at)?;
+        Ok(u64::from_le_bytes(token))
+    }
+
+    /// At random, so that two who change one token at once need not wait for each other: no value comes twice, but by
+    /// a chance of one in 2^64.
+    fn change_token(&self, at: u64) -> io::Result<()> {
+        let token = RandomState::new().hash_one((self.process, self.token(at)?));
+        self.locks.file.write_all_at(&token.to_le_bytes(), at)
+    }
+}
+
+impl Write {
+    /// What was written is to land. None if values below a prefix were being written meanwhile, this one perhaps
+    /// among them.
+    ///
+    /// # Errors
+    /// What the system refuses; the value must not land then.
+    pub fn begin_landing(&self) -> io::Result<Option<Landing<'_>>> {
+        self.below_token.map_or(Ok(None), |token| self.fence.land(token, None))
+    }
+}
+
+/// The lead of a fetch: nobody else fetches the value meanwhile. Dropping it ends it.
+#[derive(Debug)]
+#[must_use = "dropping it lets others fetch"]
+pub struct Lead(#[expect(dead_code, reason = "held, not looked at")] Lock);
+
+const fn token_at(hash: u64) -> u64 {
+    (1 + hash % TOKENS) * TOKEN_BYTES
+}
+
+const fn key_at(hash: u64) -> u64 {
+    KEYS_AT + (hash >> 4)
+}
+
+const fn fetch_at(hash: u64) -> u64 {
+    FETCHES_AT + (hash >> 4)
+}

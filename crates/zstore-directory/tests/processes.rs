@@ -1,0 +1,66 @@
+//! What processes that share a directory settle, tried by processes: they race, and are killed at any moment.
+//!
+//! This program is its own worker: told `worker`, a role and a directory, it plays that role.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "processes/holders.rs"]
+mod holders;
+#[path = "processes/seed.rs"]
+mod seed;
+#[path = "processes/witnesses.rs"]
+mod witnesses;
+#[path = "processes/workers.rs"]
+mod workers;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, worker, role, directory, seed] = &words[..]
+        && worker == "worker"
+    {
+        let (directory, seed) = (directory.as_ref(), seed.parse().unwrap());
+        return match role.as_str() {
+            "holder" => holders::hold(directory, seed),
+            "writer" => witnesses::write(directory, seed),
+            "fetcher" => witnesses::fetch(directory, seed),
+            other => panic!("no such role: {other}"),
+        };
+    }
+    let trial = |name: &str, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok::<(), Failed>(())
+        })
+    };
+    let trials = vec![
+        trial("the_bound_holds_over_members_that_are_killed", holders::the_bound_holds_over_members_that_are_killed),
+        trial("what_the_dead_held_is_taken_over_once", holders::what_the_dead_held_is_taken_over_once),
+        trial("a_share_grows_by_pieces_and_shrinks", holders::a_share_grows_by_pieces_and_shrinks),
+        trial("a_kill_in_a_take_over_counts_nothing_twice", holders::a_kill_in_a_take_over_counts_nothing_twice),
+        trial(
+            "a_share_that_two_change_at_once_is_what_the_last_left",
+            holders::a_share_that_two_change_at_once_is_what_the_last_left,
+        ),
+        trial("a_directory_that_was_removed_gives_no_room", holders::a_directory_that_was_removed_gives_no_room),
+        trial(
+            "shares_that_are_lost_are_no_loss_once_nobody_lives",
+            holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
+        ),
+        trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),
+        trial("damaged_shares_are_no_loss_once_nobody_lives", holders::damaged_shares_are_no_loss_once_nobody_lives),
+        trial("what_was_fetched_before_a_write_never_lands", witnesses::what_was_fetched_before_a_write_never_lands),
+        trial("a_killed_writer_is_in_nobodys_way", witnesses::a_killed_writer_is_in_nobodys_way),
+        trial("nobody_reads_less_than_was_written", witnesses::nobody_reads_less_than_was_written),
+        trial(
+            "one_fetches_at_a_time_and_the_dead_do_not_count",
+            witnesses::one_fetches_at_a_time_and_the_dead_do_not_count,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Runs what waits.
+fn run<V>(work: impl Future<Output = V>) -> V {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
