@@ -57,7 +57,10 @@ fn main() {
             witnesses::one_fetches_at_a_time_and_the_dead_do_not_count,
         ),
     ];
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    let mut arguments = Arguments::from_args();
+    // One at a time: whatever another test starts holds all locks of this process until it has become another program.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
 /// Runs what waits.
