@@ -223,13 +223,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// renew.
     pub(crate) fn probe(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
         let entry = self.catalog.lock().probe(id, now.at)?;
-        (entry.content.meta().is_some() || self.standing(&entry, now).is_fresh()).then_some(entry)
+        self.is_of_use(&entry, now).then_some(entry)
     }
 
     /// The same, for who reads nothing: the policy does not hear of it.
     pub(crate) fn find(&self, id: &BlobId, now: Moment) -> Option<Arc<Entry>> {
         let entry = self.catalog.lock().useful(id, now.at)?;
-        (entry.content.meta().is_some() || self.standing(&entry, now).is_fresh()).then_some(entry)
+        self.is_of_use(&entry, now).then_some(entry)
+    }
+
+    fn is_of_use(&self, entry: &Entry, now: Moment) -> bool {
+        entry.content.meta().is_some() || self.standing(entry, now).is_fresh()
     }
 
     /// A fetch from the source, as a flight. What it brings lands behind the backs of those who wait for it.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use zstore_cache::{CacheStore, Outlook};
 use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
-use zstore_testkit::{Faulty, Metered};
+use zstore_testkit::{Faulty, Held, Metered};
 
-use crate::setup::{built, key, plant, read, source, tier};
+use crate::setup::{Cache, built, key, plant, read, source, tier};
 
 #[tokio::test]
 async fn the_least_recently_used_leaves_first() {
@@ -75,8 +75,8 @@ async fn empty_values_in_memory_weigh_something_so_that_their_number_is_bounded(
     cache.check().unwrap();
 }
 
-#[tokio::test]
-async fn what_comes_while_room_is_being_made_for_another_waits_for_its_turn() {
+/// A cache with room for one value, in which "a" is being removed for "b", and "c" has come since.
+async fn b_makes_room_and_c_waits() -> (Cache, Held) {
     let (source, tier) = (source(), tier());
     for name in ["a", "b", "c"] {
         plant(&source, name, vec![0; 1000]).await;
@@ -88,6 +88,12 @@ async fn what_comes_while_room_is_being_made_for_another_waits_for_its_turn() {
     read(&cache, "b").await;
     held.arrived(1).await;
     read(&cache, "c").await;
+    (cache, held)
+}
+
+#[tokio::test]
+async fn what_comes_while_room_is_being_made_for_another_waits_for_its_turn() {
+    let (cache, held) = b_makes_room_and_c_waits().await;
     held.release();
     cache.flush().await;
     assert_eq!(cache.stats().refused, 0);
@@ -114,17 +120,7 @@ async fn what_can_never_fit_waits_for_no_room() {
 
 #[tokio::test]
 async fn what_waits_for_room_and_is_written_meanwhile_has_nobody_leave() {
-    let (source, tier) = (source(), tier());
-    for name in ["a", "b", "c"] {
-        plant(&source, name, vec![0; 1000]).await;
-    }
-    let cache = built(CacheStore::builder(source, Arc::clone(&tier)).max_size(1500)).await;
-    read(&cache, "a").await;
-    cache.flush().await;
-    let held = tier.hold(Operation::Delete);
-    read(&cache, "b").await;
-    held.arrived(1).await;
-    read(&cache, "c").await;
+    let (cache, held) = b_makes_room_and_c_waits().await;
     cache.invalidate(&key("c")).await.unwrap();
     held.release();
     cache.flush().await;
