@@ -9,6 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zstore_core::{Clock, Error, ErrorKind, Operation, ReadStore, Result, Store, SystemClock};
+use zstore_format::{Namespace, marker::MARKERS_BYTES};
 use zstore_policy::{Lru, Policy};
 
 use crate::{
@@ -21,8 +22,7 @@ use crate::{
     inner::{Inner, Settings, Stamps},
     inspection::counters::Tallies,
     landings::Landings,
-    name::Namespace,
-    opening::{OVERHEAD_BYTES, Opening},
+    opening::Opening,
     ranges::runs::Nearness,
     ranges::strategy::{CALL_BYTES_MAX, GAP_BYTES},
     tier::Tier,
@@ -217,7 +217,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     pub async fn build(self) -> Result<CacheStore<S, T>> {
         self.check()?;
         let holds_memory = self.tier.capabilities().shared_memory;
-        let overhead = if holds_memory { 0 } else { OVERHEAD_BYTES };
+        let overhead = if holds_memory { 0 } else { MARKERS_BYTES };
         let namespace = self.namespace.unwrap_or_else(|| self.source.to_string());
         let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
         let block_bytes = self.range_strategy.block_bytes();
@@ -253,7 +253,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
 
     fn check(&self) -> Result<()> {
         let refuse = |detail: String| Err(Error::new(ErrorKind::InvalidArgument, Operation::Open).with_detail(detail));
-        let overhead = if self.tier.capabilities().shared_memory { 0 } else { OVERHEAD_BYTES };
+        let overhead = if self.tier.capabilities().shared_memory { 0 } else { MARKERS_BYTES };
         match self.size_max {
             Some(0) => return refuse("max_size is 0, which would keep nothing; leave the cache out instead".into()),
             Some(max) if max <= overhead => {

@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use zstore_core::{Key, Meta, Prefix, Timestamp, Version};
+use zstore_format::{Content, Part, blob_id};
 use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
 
 use crate::{
-    blob::Content,
-    name::{BlobId, Namespace, Part},
+    name::BlobId,
     watch::{Mark, Moment},
 };
 
@@ -97,14 +97,14 @@ impl Catalog {
     /// A block of the value that tells what the value is: a fresh one if there is one.
     pub(crate) fn any_block(&self, key: &Key, now: Timestamp, fresh: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
         let blocks = self.keys.get(key)?.counts.keys().filter(|part| **part != Part::Whole);
-        let mut blocks = blocks.filter_map(|part| self.useful(&BlobId { key: key.clone(), part: *part }, now));
+        let mut blocks = blocks.filter_map(|part| self.useful(&BlobId::new(key.clone(), *part), now));
         let first = blocks.next()?;
         if fresh(&first) { Some(first) } else { blocks.find(|entry| fresh(entry)).or(Some(first)) }
     }
 
     /// Everything that is resident of a value, with its weight.
     pub(crate) fn of_key(&self, key: &Key) -> Vec<(Arc<Entry>, u64)> {
-        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part }));
+        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId::new(key.clone(), part)));
         residents.map(|resident| (Arc::clone(resident.record), resident.weight)).collect()
     }
 
@@ -117,7 +117,7 @@ impl Catalog {
         expires: impl Fn(&Content) -> Option<Timestamp>,
     ) {
         let parts: Vec<Part> = self.parts_of(key).collect();
-        for id in parts.into_iter().map(|part| BlobId { key: key.clone(), part }) {
+        for id in parts.into_iter().map(|part| BlobId::new(key.clone(), part)) {
             let Some(resident) = self.ledger.peek(&id) else { continue };
             let entry = resident.record;
             if entry.is_older_than(validated) && entry.content.meta().is_some_and(|own| own.version.matches(version)) {
@@ -158,7 +158,7 @@ impl Catalog {
 
     /// What the residents of a key weigh in bytes.
     pub(crate) fn weight_of(&self, key: &Key) -> u64 {
-        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId { key: key.clone(), part }));
+        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId::new(key.clone(), part)));
         residents.map(|resident| resident.weight).sum()
     }
 
@@ -263,7 +263,7 @@ impl Catalog {
     }
 
     fn leave_parts(&mut self, key: &Key, parts: &[Part], reason: Reason, leaves: impl Fn(&Entry) -> bool) -> Vec<Gone> {
-        let ids = parts.iter().map(|part| BlobId { key: key.clone(), part: *part });
+        let ids = parts.iter().map(|part| BlobId::new(key.clone(), *part));
         ids.filter_map(|id| {
             let leaves = self.ledger.peek(&id).is_some_and(|resident| leaves(resident.record));
             if leaves { self.ledger.leave(&id, reason) } else { None }
@@ -279,7 +279,7 @@ impl Catalog {
     /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier
     /// because they are leaving or being written.
     pub(crate) fn leave_below(&mut self, prefix: &Prefix, reason: Reason) -> (Vec<Gone>, Vec<Key>) {
-        let held = |key: &Key, part: Part| self.ledger.peek(&BlobId { key: key.clone(), part }).is_some();
+        let held = |key: &Key, part: Part| self.ledger.peek(&BlobId::new(key.clone(), part)).is_some();
         let under_way = |(key, parts): &(&Key, &Parts)| {
             prefix.holds(key) && parts.counts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
         };
@@ -371,5 +371,5 @@ impl Catalog {
 
 /// What a blob is resident with.
 fn terms(id: &BlobId, expires: Option<Timestamp>) -> Terms {
-    Terms { expires: expires.map(Timestamp::as_millis), id: Namespace::policy_id(id), cost: 1 }
+    Terms { expires: expires.map(Timestamp::as_millis), id: blob_id(&id.key, id.part), cost: 1 }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zstore_core::Key;
 
-use crate::blob::Content;
+use zstore_format::Content;
 
 /// The last segments of the keys that describe Zarr arrays and groups, of all versions of the format.
 pub(crate) const METADATA_NAMES: [&str; 5] = ["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"];

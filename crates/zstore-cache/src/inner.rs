@@ -11,11 +11,11 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use zstore_core::{Error, Key, ReadStore, Timestamp};
+use zstore_core::{Error, Key, ReadStore, Result, Timestamp};
+use zstore_format::{Content, Namespace};
 
 use crate::{
     below::Below,
-    blob::Content,
     builder::WriteMode,
     catalog::{Catalog, Entry},
     flights::Flights,
@@ -23,7 +23,7 @@ use crate::{
     gates::Gates,
     inspection::counters::Tallies,
     landings::Landings,
-    name::Namespace,
+    name::BlobId,
     opening::Opening,
     ranges::runs::Nearness,
     tier::Tier,
@@ -82,6 +82,11 @@ impl<S: ReadStore + ?Sized, T: ?Sized> Inner<S, T> {
     /// From when on something that was validated then is of no use; never if none.
     pub(crate) fn useful_until(&self, content: &Content, validated: Timestamp) -> Option<Timestamp> {
         self.settings.freshness.useful_age_max(content).map(|age| validated.saturating_add(age))
+    }
+
+    /// Where a blob lies in the tier.
+    pub(crate) fn blob_key(&self, id: &BlobId) -> Result<Key> {
+        self.namespace.space().blob_key(&id.key, id.part)
     }
 
     /// An error of the cache itself, about `key`.

@@ -8,15 +8,16 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 
+use zstore_format::{Content, Header, Part};
+
 use crate::{
-    blob::{Content, Header},
     catalog::{Entry, Place},
     fetched::Fetched,
     flights::{Departure, Flights, Token},
     freshness::Expiry,
     inner::Inner,
     inspection::counters::Count,
-    name::{BlobId, Part},
+    name::BlobId,
     room::Claimed,
     watch::{Mark, Moment},
 };
@@ -124,7 +125,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) -> Landed {
         let Draft { id, entry, payload, .. } = draft;
-        let Ok(name) = self.namespace.blob_key(&id) else { return Landed::Outdated };
+        let Ok(name) = self.blob_key(&id) else { return Landed::Outdated };
         if token.is_doomed() || self.has_whole(&entry.content) {
             return Landed::Outdated;
         }
@@ -166,7 +167,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             Content::Block(_, extent) => Part::Block(extent.start / self.settings.block_bytes),
             Content::Whole(_) | Content::Absent(_) => Part::Whole,
         };
-        let id = BlobId { key: content.key().clone(), part };
+        let id = BlobId::new(content.key().clone(), part);
         let (validated, fetched) = (Mark::new(fetched), fetched.at);
         let expires = self.useful_until(&content, fetched);
         // An absence or an empty value has no bytes to hold; its header is kept so that it has a weight.
@@ -174,7 +175,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let entry = Entry { content, fetched, validated, place: Place::Held(bytes.clone()) };
             return Draft { id, entry, payload: bytes.into(), expires };
         }
-        let header = Header::new(content.clone(), &self.namespace.name, fetched, self.stamps.next(), &bytes);
+        let header = Header::new(content.clone(), self.namespace.name(), fetched, self.stamps.next(), &bytes);
         let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
         let payload = [header.encode(), bytes].into_iter().filter(|piece| !piece.is_empty()).collect();
         Draft { id, entry: Entry { content, fetched, validated, place }, payload, expires }

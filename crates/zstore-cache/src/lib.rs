@@ -96,7 +96,6 @@
 #![forbid(unsafe_code)]
 
 mod below;
-mod blob;
 mod builder;
 mod catalog;
 mod fetched;

@@ -8,34 +8,26 @@ use zstore_core::{
     Error, ErrorKind, GetOptions, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Timestamp,
 };
 
+use zstore_format::{
+    Content, Damage, Header, PROBE_BYTES, Part,
+    marker::{FORMAT, Marked, TAG},
+};
 use zstore_policy::Reason;
 
 use crate::{
-    blob::{Content, Damage, Header, PROBE_BYTES},
     catalog::{Entry, Place},
     flights::Scope,
     inner::Inner,
     inspection::counters::Count,
-    name::{BlobId, Part},
+    name::BlobId,
     tier::CONCURRENT_MAX,
     watch::{Mark, Moment},
 };
 
-/// Tells backup tools to pass over the directory: the standard of <https://bford.info/cachedir/>.
-const TAG: (&str, &str) = (
-    "CACHEDIR.TAG",
-    "Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache of zstore: it may be deleted at any time, as a whole.\n",
-);
-/// Tells us that the directory is ours, and how to read it.
-const FORMAT: (&str, &str) = ("zstore-format", "zstore cache, format 1\n");
-const FORMAT_WORDS: &str = "zstore cache, format ";
 /// A tier that could not be opened is tried again after so many milliseconds.
 const RETRY_MS: u64 = 5_000;
 /// So many writes are remembered one by one; after more, nothing that the tier holds is believed.
 const WRITTEN_MAX: usize = 1024;
-
-/// Bytes of the marker files.
-pub(crate) const OVERHEAD_BYTES: u64 = (TAG.1.len() + FORMAT.1.len()) as u64;
 
 /// Whether the tier may be used yet.
 #[derive(Debug, Default)]
@@ -99,8 +91,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     async fn try_open(&self) -> Result<()> {
-        let opened =
-            if self.holds_memory { self.tier.delete_prefix(&self.namespace.prefix).await } else { self.reopen().await };
+        let opened = if self.holds_memory {
+            self.tier.delete_prefix(self.namespace.prefix()).await
+        } else {
+            self.reopen().await
+        };
         match opened {
             Ok(()) => self.opening.open.store(true, Ordering::Release),
             Err(error) => {
@@ -119,11 +114,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let blobs = self.find_blobs().await?;
         // The rest only now: a tier that gives no answer to it is left alone for a while, and what it holds would not
         // be known. What fails is tried again by the next opening, and no reason to pass by what is resident.
-        if format == Format::Torn {
+        if format == Marked::Torn {
             let _ = self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await;
         }
         // What a killed process did not finish has no name, so no account of it can be kept.
-        let _ = self.tier.sweep(&self.namespace.prefix).await;
+        let _ = self.tier.sweep(self.namespace.prefix()).await;
         let now = self.watch.now();
         let surplus = {
             let mut catalog = self.catalog.lock();
@@ -146,32 +141,33 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         Ok(())
     }
 
-    /// Makes sure that the tier is ours: marked, or empty and marked now. Of two marks one may be damaged.
-    async fn mark(&self) -> Result<Format> {
+    /// Makes sure that the tier is ours: marked, or empty and marked now.
+    async fn mark(&self) -> Result<Marked> {
         let (tag, format) = (Key::new(TAG.0)?, Key::new(FORMAT.0)?);
-        let found = self.tier.get(&format, &GetOptions::default()).await?.into_object().map(|object| object.bytes);
-        if found.as_deref() == Some(FORMAT.1.as_bytes()) {
-            return Ok(Format::Sound);
-        }
-        if found.is_some_and(|found| is_other_format(&found)) {
-            return Err(self.refusal(
+        let format_found = self.tier.get(&format, &GetOptions::default()).await?.into_object();
+        let format_found = format_found.as_ref().map(|object| &object.bytes[..]);
+        let marked = match Marked::read(None, format_found) {
+            Marked::Not => {
+                let tag_found = self.tier.get(&tag, &GetOptions::default()).await?.into_object();
+                Marked::read(tag_found.as_ref().map(|object| &object.bytes[..]), format_found)
+            }
+            marked => marked,
+        };
+        match marked {
+            Marked::Ours | Marked::Torn => Ok(marked),
+            Marked::Other => Err(self.refusal(
                 "this cache was written by another version of zstore; use that version, or delete the cache and let it fill again",
-            ));
-        }
-        let tagged = self.tier.get(&tag, &GetOptions::default()).await?.into_object();
-        let ours = tagged.is_some_and(|tag| tag.bytes == TAG.1);
-        if !ours && !self.tier.is_empty().await? {
-            return Err(self.refusal(
+            )),
+            Marked::Not if !self.tier.is_empty().await? => Err(self.refusal(
                 "it is not empty and not a cache of zstore, so nothing in it is touched; choose an empty place for the cache",
-            ));
+            )),
+            Marked::Not => {
+                // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
+                self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;
+                self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await?;
+                Ok(Marked::Ours)
+            }
         }
-        if ours {
-            return Ok(Format::Torn);
-        }
-        // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
-        self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;
-        self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await?;
-        Ok(Format::Sound)
     }
 
     fn refusal(&self, detail: &str) -> Error {
@@ -180,7 +176,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Finds the blobs of this namespace that are sound and young enough, oldest first, and deletes the others.
     async fn find_blobs(&self) -> Result<Vec<Blob>> {
-        let mut listing = self.tier.store.list(&self.namespace.prefix);
+        let mut listing = self.tier.store.list(self.namespace.prefix());
         let mut metas = Vec::new();
         while let Some(meta) = self.tier.next(&mut listing).await {
             let meta = meta?;
@@ -224,8 +220,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             return Ok(None);
         };
         let ours = self.blob_id(&header).filter(|id| {
-            let named = self.namespace.blob_key(id).is_ok_and(|name| name == found.key);
-            named && header.namespace == self.namespace.name
+            let named = self.blob_key(id).is_ok_and(|name| name == found.key);
+            named && header.namespace == self.namespace.name()
         });
         // Too old, or of a cache with other settings.
         let Some(id) = ours.filter(|_| self.is_wanted(&header.content, header.fetched)) else {
@@ -248,7 +244,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 (*extent == self.block_extent(index, meta.size)).then_some(Part::Block(index))?
             }
         };
-        Some(BlobId { key: header.content.key().clone(), part })
+        Some(BlobId::new(header.content.key().clone(), part))
     }
 
     /// Whether a blob of that time is of use at present.
@@ -261,22 +257,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             (_, None) => true,
         }
     }
-}
-
-/// The format file of a tier of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Sound,
-    /// It is missing or damaged, and the tag tells that the tier is ours.
-    Torn,
-}
-
-/// Whether a format file is sound and tells of another format than ours.
-fn is_other_format(found: &[u8]) -> bool {
-    let number = found.strip_prefix(FORMAT_WORDS.as_bytes()).and_then(|rest| rest.strip_suffix(b"\n"));
-    number.is_some_and(|number| {
-        !number.is_empty() && number.iter().all(u8::is_ascii_digit) && found != FORMAT.1.as_bytes()
-    })
 }
 
 /// A blob found in the tier.

@@ -4,10 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use zstore_core::{ByteRange, ErrorKind, GetOptions, Key, ReadStore, Store};
+use zstore_format::{Header, checked};
 use zstore_policy::Reason;
 
 use crate::{
-    blob::{Header, checked},
     catalog::{Entry, Place},
     inner::Inner,
     inspection::counters::Count,
@@ -40,7 +40,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Place::Held(bytes) => return self.served(&id.key, cut(bytes, extent.start, &range)),
             Place::Blob { stamp, header_bytes } => (*stamp, *header_bytes),
         };
-        let name = self.namespace.blob_key(id).ok()?;
+        let name = self.blob_key(id).ok()?;
         let wanted = range.start - extent.start..range.end - extent.start;
         let begun = self.watch.running();
         let read = self.read_blob_part(&name, header_bytes, wanted).await;

@@ -230,7 +230,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Deletes the blob of this name, whoever's it is, and tells if the tier gave no answer. The caller holds the gate.
     pub(crate) async fn delete_blob(&self, id: &BlobId, silent: &AtomicBool) -> bool {
-        let Ok(name) = self.namespace.blob_key(id) else { return false };
+        let Ok(name) = self.blob_key(id) else { return false };
         let deleted = self.tier.delete(&name).await;
         if deleted.as_ref().is_err_and(Error::is_retryable) {
             silent.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use zstore_core::{
     BoxStream, ByteRange, Capabilities, DirListing, Error, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix,
     Ranges, ReadStore, Result, SetMode, Store, Version,
 };
+use zstore_format::marker::MARKERS_BYTES;
 use zstore_policy::Reason;
 
 use crate::{
@@ -53,12 +54,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> CacheStore<S, T> {
     #[must_use]
     pub fn info(&self) -> CacheInfo {
         let inner = &self.0;
-        let overhead_size = if inner.holds_memory { 0 } else { crate::opening::OVERHEAD_BYTES };
+        let overhead_size = if inner.holds_memory { 0 } else { MARKERS_BYTES };
         let under_way = (inner.flights.under_way() + inner.gates.under_way()) as u64;
         let catalog = inner.catalog.lock();
         CacheInfo {
             tier: inner.tier.store.to_string(),
-            namespace: inner.namespace.name.clone(),
+            namespace: inner.namespace.name().to_owned(),
             freshness: inner.settings.freshness.clone(),
             max_size: inner.settings.size_max,
             current_size: catalog.ledger().charged().saturating_sub(overhead_size),

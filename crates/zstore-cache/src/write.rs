@@ -73,7 +73,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 break;
             }
             // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
-            self.delete_blob(&BlobId { key: key.clone(), part }, &AtomicBool::new(false)).await;
+            self.delete_blob(&BlobId::new(key.clone(), part), &AtomicBool::new(false)).await;
         }
     }
 

@@ -9,12 +9,13 @@ use super::{
 };
 
 /// Every crate and its layer.
-const LAYERS: [(&str, u8); 11] = [
+const LAYERS: [(&str, u8); 12] = [
     ("zstore-core", 0),
     ("zstore-policy", 0),
     ("zstore-memory", 1),
     ("zstore-local", 1),
     ("zstore-directory", 1),
+    ("zstore-format", 1),
     ("zstore-remote", 1),
     ("zstore-origin", 1),
     ("zstore-testkit", 1),
@@ -24,7 +25,11 @@ const LAYERS: [(&str, u8); 11] = [
 ];
 /// Crates that see less than their layer would let them: all they may depend on, and why.
 const CLOSER: [(&str, &[&str], &str); 2] = [
-    ("zstore-cache", &["zstore-core", "zstore-policy"], "a cache does not know which stores it holds"),
+    (
+        "zstore-cache",
+        &["zstore-core", "zstore-directory", "zstore-format", "zstore-policy"],
+        "a cache does not know which stores it holds",
+    ),
     ("zstore-zarrs", &["zstore-core"], "it adapts any store"),
 ];
 /// For tests only.
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_below_may_be_seen_and_so_may_all_in_tests() {
-        let normal = ["zstore-core", "zstore-policy", "hashlink"];
+        let normal = ["zstore-core", "zstore-format", "zstore-policy", "hashlink"];
         assert_eq!(found(Package::planted("zstore-cache", &normal, &["zstore-local", "zstore-testkit"])), [""; 0]);
         assert_eq!(found(Package::planted("zstore-cli", &["zstore-zarrs", "zstore-cache"], &[])), [""; 0]);
     }

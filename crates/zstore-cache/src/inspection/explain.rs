@@ -4,7 +4,9 @@ use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 use zstore_core::{Key, Meta, ReadStore, Store, Timestamp};
 
-use crate::{blob::Content, catalog::Entry, flights::Ask, inner::Inner, watch::Moment};
+use zstore_format::Content;
+
+use crate::{catalog::Entry, flights::Ask, inner::Inner, watch::Moment};
 
 /// What is known of one key: see [`CacheStore::explain`](crate::CacheStore::explain). It shows itself as a few lines
 /// for people.

@@ -40,7 +40,7 @@ pub enum RangeStrategy {
 /// A block is as long as what one checksum covers, so that a range read transfers, keeps and checks the same bytes.
 /// In the model of docs/RANGES.md smaller blocks save at most a third of the bytes of a plane of large inner chunks,
 /// and cost four times the requests for small ones; blocks four times as large take twice the time for that plane.
-const BLOCK_BYTES: u64 = crate::blob::CHECKED_BYTES as u64;
+const BLOCK_BYTES: u64 = zstore_format::CHECKED_BYTES as u64;
 /// A value that is sent in the time of one more request, 10 ms x 100 MB/s = 1 MB, comes whole when a second part of
 /// it is missing: of one value read part by part that never takes twice the time of the best that could have been
 /// done, and saves all further requests.

@@ -15,14 +15,14 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use zstore_core::{Error, Key, Meta, ReadStore, Result, Store};
 
+use zstore_format::{Content, Header, marker::MARKERS_BYTES};
+
 use crate::{
-    blob::{Content, Header},
     fetched::Fetched,
     flights::{Ask, BoardingOne, Departure, Ticket},
     inner::Inner,
     landing::Landed,
     name::BlobId,
-    opening::OVERHEAD_BYTES,
     read::Request,
     warm::Sparing,
     warm::report::Warmth,
@@ -81,7 +81,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
             wanted.weighed = inner.catalog.lock().weight_of(&wanted.key);
             kept_bytes += wanted.weighed;
         }
-        let overhead = if inner.holds_memory { 0 } else { OVERHEAD_BYTES };
+        let overhead = if inner.holds_memory { 0 } else { MARKERS_BYTES };
         let most = (Semaphore::MAX_PERMITS as u64).min(u64::from(u32::MAX));
         let permits_max = u32::try_from((in_flight_bytes_max / PERMIT_BYTES).clamp(1, most)).unwrap_or(u32::MAX);
         Self {
@@ -243,7 +243,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let bytes = match meta {
             None => wanted.weighed,
             Some(meta) if self.inner.holds_memory && meta.size > 0 => meta.size,
-            Some(meta) => Header::whole_blob_bytes(meta, &self.inner.namespace.name),
+            Some(meta) => Header::whole_blob_bytes(meta, self.inner.namespace.name()),
         };
         let mut kept_bytes = self.kept_bytes.lock();
         let rest = *kept_bytes - wanted.weighed;

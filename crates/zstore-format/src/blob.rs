@@ -29,10 +29,10 @@ const MAGIC: [u8; 8] = *b"zstoreb\x01";
 /// Everything up to the names.
 const FIXED_BYTES: usize = 80;
 /// Small enough that a range read checks little more than it serves, large enough that 4 bytes for each are nothing.
-pub(crate) const CHECKED_BYTES: usize = 64 * 1024;
+pub const CHECKED_BYTES: usize = 64 * 1024;
 /// Holds the header of a value of a few MiB with names of usual length, so that one read of so many bytes opens most
 /// blobs.
-pub(crate) const PROBE_BYTES: u64 = 1024;
+pub const PROBE_BYTES: u64 = 1024;
 /// No honest header is longer: the checksums of a value of 15 TiB take 4 bytes for each 64 KiB, 0.94 GiB, and names
 /// take far less.
 const HEADER_BYTES_MAX: usize = 1 << 30;
@@ -40,7 +40,7 @@ const NONE: u32 = u32::MAX;
 
 /// What a blob says of its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
+pub enum Content {
     /// The bytes of the whole value.
     Whole(Meta),
     /// Some bytes of the value.
@@ -50,7 +50,9 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    pub(crate) const fn key(&self) -> &Key {
+    /// The key of the value.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
         match self {
             Self::Whole(meta) | Self::Block(meta, _) => &meta.key,
             Self::Absent(key) => key,
@@ -58,7 +60,8 @@ impl Content {
     }
 
     /// Which bytes of the value the blob holds.
-    pub(crate) fn extent(&self) -> Range<u64> {
+    #[must_use]
+    pub fn extent(&self) -> Range<u64> {
         match self {
             Self::Whole(meta) => 0..meta.size,
             Self::Block(_, extent) => extent.clone(),
@@ -66,7 +69,9 @@ impl Content {
         }
     }
 
-    pub(crate) const fn meta(&self) -> Option<&Meta> {
+    /// What the blob says of the value; none if there was none.
+    #[must_use]
+    pub const fn meta(&self) -> Option<&Meta> {
         match self {
             Self::Whole(meta) | Self::Block(meta, _) => Some(meta),
             Self::Absent(_) => None,
@@ -84,19 +89,23 @@ impl Content {
 
 /// The header of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) content: Content,
-    pub(crate) namespace: String,
-    pub(crate) fetched: Timestamp,
-    pub(crate) stamp: u64,
-    /// Of the header as it was read or will be written.
-    pub(crate) len: usize,
+pub struct Header {
+    /// Which bytes of which value it holds.
+    pub content: Content,
+    /// Whose value it is.
+    pub namespace: String,
+    /// When the fetch began.
+    pub fetched: Timestamp,
+    /// Tells this blob from every other that was ever written under its name.
+    pub stamp: u64,
+    /// Bytes of the header as it was read or will be written.
+    pub len: usize,
     checksums: Vec<u32>,
 }
 
 /// Why a blob cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Damage {
+pub enum Damage {
     /// More bytes are needed to tell: so many from the start.
     Short(usize),
     /// It does not say what a blob says.
@@ -107,14 +116,16 @@ pub(crate) enum Damage {
 
 impl Header {
     /// The header for `bytes`, which are the extent of `content`.
-    pub(crate) fn new(content: Content, namespace: &str, fetched: Timestamp, stamp: u64, bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn new(content: Content, namespace: &str, fetched: Timestamp, stamp: u64, bytes: &[u8]) -> Self {
         let checksums: Vec<u32> = bytes.chunks(CHECKED_BYTES).map(crc32fast::hash).collect();
         let len = Self::names_bytes(content.key(), content.meta(), namespace) + 4 * checksums.len();
         Self { content, namespace: namespace.to_owned(), fetched, stamp, len, checksums }
     }
 
     /// What the blob of the whole value weighs.
-    pub(crate) fn whole_blob_bytes(meta: &Meta, namespace: &str) -> u64 {
+    #[must_use]
+    pub fn whole_blob_bytes(meta: &Meta, namespace: &str) -> u64 {
         let checksums_bytes = 4 * meta.size.div_ceil(CHECKED_BYTES as u64);
         let names_bytes = Self::names_bytes(&meta.key, Some(meta), namespace) as u64;
         names_bytes.saturating_add(checksums_bytes).saturating_add(meta.size)
@@ -132,12 +143,15 @@ impl Header {
     }
 
     /// The bytes that follow the header.
-    pub(crate) fn payload_bytes(&self) -> u64 {
+    #[must_use]
+    pub fn payload_bytes(&self) -> u64 {
         let extent = self.content.extent();
         extent.end - extent.start
     }
 
-    pub(crate) fn encode(&self) -> Bytes {
+    /// The header as it stands before the bytes.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
         let none = Version::default();
         let (size, modified, version) = match self.content.meta() {
             Some(meta) => (meta.size, meta.modified.map_or(u64::MAX, Timestamp::as_millis), &meta.version),
@@ -170,7 +184,10 @@ impl Header {
     }
 
     /// Reads a header from the beginning of a blob.
-    pub(crate) fn decode(blob: &[u8]) -> Result<Self, Damage> {
+    ///
+    /// # Errors
+    /// Why it is none, or how many bytes it takes to tell.
+    pub fn decode(blob: &[u8]) -> Result<Self, Damage> {
         let mut fields = Fields(blob);
         if fields.take(8)? != MAGIC {
             return Err(Damage::Header);
@@ -215,7 +232,10 @@ impl Header {
     }
 
     /// Checks the bytes of `extent` (relative to the payload, beginning at a checked block) against the checksums.
-    pub(crate) fn verify(&self, extent: Range<u64>, bytes: &[u8]) -> Result<(), Damage> {
+    ///
+    /// # Errors
+    /// If they are not those that were written.
+    pub fn verify(&self, extent: Range<u64>, bytes: &[u8]) -> Result<(), Damage> {
         let right_length =
             extent.end - extent.start == bytes.len() as u64 && extent.start.is_multiple_of(CHECKED_BYTES as u64);
         let first = usize::try_from(extent.start / CHECKED_BYTES as u64).map_err(|_| Damage::Bytes)?;
@@ -229,7 +249,8 @@ impl Header {
 }
 
 /// The bytes (relative to the payload, whose end they may pass) to read and check in order to serve `wanted`.
-pub(crate) fn checked(wanted: &Range<u64>) -> Range<u64> {
+#[must_use]
+pub fn checked(wanted: &Range<u64>) -> Range<u64> {
     let piece = CHECKED_BYTES as u64;
     wanted.start / piece * piece..wanted.end.div_ceil(piece).saturating_mul(piece)
 }

@@ -1,0 +1,285 @@
+//! Names of blobs, the same in every process that knows the namespace and the key.
+//!
+//! ```text
+//! blobs/<namespace>/<kk>/<key>                             the whole value, or its absence
+//! blobs/<namespace>/<kk>/<key>.blocks/<bytes>-<index>      a block: so many bytes from index x bytes on
+//! ```
+//!
+//! `<namespace>` is a hash of the namespace's name, `<kk><key>` one of the key, both in 32 hexadecimal digits. So no
+//! name is too long, no directory grows beyond measure, and no key clashes with another in letter case or as file and
+//! directory. All that there is of a value can be found by its key. A blob's header tells whose it is, so even a
+//! collision is seen.
+
+use std::fmt::Write as _;
+
+use zstore_core::{Key, Prefix, Result};
+
+/// All blobs lie below this.
+pub const BLOBS: &str = "blobs";
+const BLOCKS: &str = ".blocks";
+const DIGEST_BYTES: usize = 16;
+
+/// Which blob of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The whole value, or its absence.
+    Whole,
+    /// A block, by its index.
+    Block(u64),
+}
+
+/// Where the blobs of a namespace lie, and in blocks of which size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Space {
+    digest: [u8; DIGEST_BYTES],
+    block_bytes: u64,
+}
+
+/// Whose bytes blobs hold. Those of one namespace lie below one prefix of the tier.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    name: String,
+    space: Space,
+    prefix: Prefix,
+}
+
+impl Namespace {
+    /// The namespace of this name, with blocks of so many bytes.
+    ///
+    /// # Errors
+    /// None that a caller could meet: the prefix is made of hexadecimal digits.
+    pub fn new(name: &str, block_bytes: u64) -> Result<Self> {
+        let space = Space { digest: digest(name), block_bytes };
+        Ok(Self { name: name.to_owned(), space, prefix: space.prefix()? })
+    }
+
+    /// Its name, which each of its blobs bears.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its blobs lie.
+    #[must_use]
+    pub const fn space(&self) -> Space {
+        self.space
+    }
+
+    /// What all its blobs lie below.
+    #[must_use]
+    pub const fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// Whether a key of the tier is one that a blob of this namespace could have. What lies beside blobs under any
+    /// other name is not ours.
+    #[must_use]
+    pub fn could_name(&self, name: &Key) -> bool {
+        self.prefix.strip(name.as_str()).is_some_and(is_below_namespace)
+    }
+
+    /// A number for a value, which only values that share a hash have in common.
+    #[must_use]
+    pub fn value_hash(&self, key: &Key) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.space.digest).update(key.as_str().as_bytes());
+        first_u64(&hasher.finalize())
+    }
+}
+
+impl Space {
+    /// The space of a namespace whose name has this digest.
+    #[must_use]
+    pub const fn new(digest: [u8; DIGEST_BYTES], block_bytes: u64) -> Self {
+        Self { digest, block_bytes }
+    }
+
+    /// A digest of the namespace's name.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; DIGEST_BYTES] {
+        self.digest
+    }
+
+    /// Bytes of a block.
+    #[must_use]
+    pub const fn block_bytes(&self) -> u64 {
+        self.block_bytes
+    }
+
+    /// The key of a blob in the tier.
+    ///
+    /// # Errors
+    /// None that a caller could meet, and so for all names here: they are made of hexadecimal digits.
+    pub fn blob_key(&self, key: &Key, part: Part) -> Result<Key> {
+        let mut name = self.value_name(key);
+        if let Part::Block(index) = part {
+            // Writing to a string never fails.
+            let _ = write!(name, "{BLOCKS}/{}-{index}", self.block_bytes);
+        }
+        Ok(Key::new(name)?)
+    }
+
+    /// What all blocks of a value lie below, of whatever size.
+    ///
+    /// # Errors
+    /// As for [`blob_key`](Self::blob_key).
+    pub fn blocks(&self, key: &Key) -> Result<Prefix> {
+        Ok(Prefix::new(self.value_name(key) + BLOCKS)?)
+    }
+
+    /// Which block of this space a key of the tier names, if it is one.
+    #[must_use]
+    pub fn block_of(&self, name: &Key) -> Option<u64> {
+        let (bytes, index) = block(name.name())?;
+        (bytes == self.block_bytes).then_some(index)
+    }
+
+    fn prefix(&self) -> Result<Prefix> {
+        Ok(Prefix::new(format!("{BLOBS}/{}", hex(&self.digest)))?)
+    }
+
+    fn value_name(&self, key: &Key) -> String {
+        let (namespace, key) = (hex(&self.digest), hex(&digest(key.as_str())));
+        let (directory, file) = key.split_at(2);
+        format!("{BLOBS}/{namespace}/{directory}/{file}")
+    }
+}
+
+/// An identity of a blob for policies, the same in every process.
+#[must_use]
+pub fn blob_id(key: &Key, part: Part) -> u64 {
+    let index = match part {
+        Part::Whole => u64::MAX,
+        Part::Block(index) => index,
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key.as_str().as_bytes()).update(&index.to_le_bytes());
+    first_u64(&hasher.finalize())
+}
+
+fn is_below_namespace(below: &str) -> bool {
+    let is_hex = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    let Some((directory, rest)) = below.split_once('/') else { return false };
+    let (file, is_ours) = match rest.split_once('/') {
+        None => (Some(rest), true),
+        Some((value, name)) => (value.strip_suffix(BLOCKS), block(name).is_some()),
+    };
+    is_ours && directory.len() == 2 && is_hex(directory) && file.is_some_and(|file| file.len() == 30 && is_hex(file))
+}
+
+/// The size and index that a block's name tells, if it is spelled as we spell it.
+fn block(name: &str) -> Option<(u64, u64)> {
+    let (bytes, index) = name.split_once('-')?;
+    let (bytes, index) = (bytes.parse().ok()?, index.parse().ok()?);
+    (name == format!("{bytes}-{index}")).then_some((bytes, index))
+}
+
+/// 128 bits of BLAKE3: a hash that nobody can steer. Whoever names keys must not be able to choose two that share a
+/// blob.
+fn digest(name: &str) -> [u8; DIGEST_BYTES] {
+    let mut digest = [0; DIGEST_BYTES];
+    digest.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..DIGEST_BYTES]);
+    digest
+}
+
+fn first_u64(hash: &blake3::Hash) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+fn hex(digest: &[u8; DIGEST_BYTES]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(namespace: &str, key: &str, part: Part) -> String {
+        let space = Namespace::new(namespace, 65_536).unwrap().space();
+        space.blob_key(&Key::new(key).unwrap(), part).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_ever() {
+        // These are on people's disks: a change of these lines is a new format.
+        let namespace = "RemoteReader(http://example.org/)";
+        assert_eq!(
+            name(namespace, "a/c/0", Part::Whole),
+            "blobs/1bfd7ee1724530ddcb258800796b1afa/a0/3af3d5860ad15004fb20974197ff40"
+        );
+        assert_eq!(
+            name(namespace, "a/c/0", Part::Block(7)),
+            "blobs/1bfd7ee1724530ddcb258800796b1afa/a0/3af3d5860ad15004fb20974197ff40.blocks/65536-7"
+        );
+    }
+
+    #[test]
+    fn only_names_of_blobs_could_name_one() {
+        let namespace = Namespace::new("n", 4096).unwrap();
+        let key = Key::new("a").unwrap();
+        let (whole, block) = (Part::Whole, Part::Block(1));
+        let [whole, block] = [whole, block].map(|part| namespace.space().blob_key(&key, part).unwrap());
+        assert!(namespace.could_name(&whole) && namespace.could_name(&block));
+        let (directory, file) = whole.as_str().rsplit_once('/').unwrap();
+        for other in [
+            format!("{directory}/notes.txt"),
+            format!("{whole}.old"),
+            format!("{directory}/{}", file.to_uppercase().replace(|digit: char| digit.is_ascii_digit(), "A")),
+            format!("{whole}/{file}"),
+            format!("{whole}.blocks/01-2"),
+            format!("{whole}.blocks/1-2-3"),
+            format!("{whole}.blocks/notes.txt"),
+            format!("{block}/1-2"),
+            format!("{}/{file}", namespace.prefix()),
+            format!("blobs/{file}"),
+        ] {
+            assert!(!namespace.could_name(&Key::new(&other).unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn blocks_of_a_value_lie_together_whatever_their_size_and_are_told_by_their_names() {
+        let (small, large) = (Namespace::new("n", 4096).unwrap(), Namespace::new("n", 65_536).unwrap());
+        let key = Key::new("a").unwrap();
+        let at = |namespace: &Namespace, part| namespace.space().blob_key(&key, part).unwrap();
+        assert_eq!(at(&small, Part::Whole), at(&large, Part::Whole));
+        let (a, b) = (at(&small, Part::Block(3)), at(&large, Part::Block(3)));
+        assert_ne!(a, b);
+        let blocks = small.space().blocks(&key).unwrap();
+        assert!(blocks.holds(&a) && blocks.holds(&b) && !blocks.holds(&at(&small, Part::Whole)));
+        assert_eq!([small.space().block_of(&a), small.space().block_of(&b)], [Some(3), None]);
+    }
+
+    #[test]
+    fn policies_tell_every_blob_from_every_other_and_know_it_again() {
+        let id = |key: &str, part: Part| blob_id(&Key::new(key).unwrap(), part);
+        let all = || [id("a", Part::Whole), id("a", Part::Block(0)), id("a", Part::Block(1)), id("b", Part::Whole)];
+        assert_eq!(all(), all());
+        assert_eq!(all().into_iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
+
+    #[test]
+    fn namespaces_keys_and_parts_never_share_a_name() {
+        let all = [
+            name("n", "a", Part::Whole),
+            name("n", "a", Part::Block(0)),
+            name("n", "a", Part::Block(1)),
+            name("n", "A", Part::Whole),
+            name("na", "b", Part::Whole),
+            name("n", "ab", Part::Whole),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn values_of_two_namespaces_are_told_apart_by_their_hashes() {
+        let hash =
+            |namespace: &str, key: &str| Namespace::new(namespace, 4096).unwrap().value_hash(&Key::new(key).unwrap());
+        assert_eq!(hash("n", "a"), hash("n", "a"));
+        assert_ne!(hash("n", "a"), hash("m", "a"));
+        assert_ne!(hash("n", "a"), hash("n", "b"));
+    }
+}
