@@ -42,7 +42,8 @@ use crate::policy::{Candidate, Policy, Slot};
 /// # Laws
 ///
 /// - **L1 Budget.** `charged() + promised() <= weight_max` at every instant, unless [`recover`](Self::recover) went
-///   past the bound; past it, nothing but `recover` makes that sum grow. `ledger/balance.rs` has the argument.
+///   past the bound or a caller [set](Self::set_weight_max) it lower; past it, nothing but they makes that sum grow.
+///   `ledger/balance.rs` has the argument.
 /// - **L2 Exclusive room.** A reservation's room is its own from the moment it is granted: free room taken then, and
 ///   the room of its own victims as they leave. No two reservations count on the same bytes.
 /// - **L3 Pay before writing.** Nothing may be written under a reservation before every one of *its* leavings was
@@ -98,10 +99,29 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// An overhead above `weight_max` leaves no room for anything, and is charged all the same.
     pub fn with_overhead(mut self, weight: u64) -> Self {
-        self.balance.set_overhead(weight);
-        let room = self.weight_max.map(|max| max.saturating_sub(weight));
-        self.policy.set_capacity(room);
+        self.set_overhead(weight);
         self
+    }
+
+    /// Charges another fixed weight besides the residents from now on: what is known to be there and not yet by name,
+    /// say. As with [`recover`](Self::recover), the bound may be passed by it.
+    pub fn set_overhead(&mut self, weight: u64) {
+        self.balance.set_overhead(weight);
+        self.size_policy();
+    }
+
+    /// Sets another bound. Whoever is too much under a lower one leaves as room is claimed, or by [`trim`](Self::trim).
+    pub fn set_weight_max(&mut self, weight_max: Option<u64>) {
+        if weight_max != self.weight_max {
+            self.weight_max = weight_max;
+            self.balance.set_bound(weight_max.unwrap_or(u64::MAX));
+            self.size_policy();
+        }
+    }
+
+    fn size_policy(&mut self) {
+        let room = self.weight_max.map(|max| max.saturating_sub(self.balance.overhead));
+        self.policy.set_capacity(room);
     }
 
     /// Looks a key up to serve it, and tells the policy of a hit when the answer is [`Lookup::Fresh`].
@@ -121,6 +141,16 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
             }
             None => Lookup::Absent,
         }
+    }
+
+    /// What the caller keeps beside a resident, to be changed.
+    pub fn record_mut<Q>(&mut self, key: &Q) -> Option<&mut R>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let slot = self.table.slot_of(key)?;
+        self.table.held_mut(slot).map(|held| &mut held.record)
     }
 
     /// Looks a key up without the policy hearing of it.

@@ -65,7 +65,7 @@ pub(super) struct Balance {
     pub(super) promised: u64,
     /// What unpaid claims still wait for: the sum of `weight - credit`. Part of no total.
     pub(super) owed: u64,
-    /// A recovery went past the bound, and nothing brought the total back since.
+    /// A recovery went past the bound, or the bound below the total, and nothing brought the total back since.
     pub(super) over: bool,
 }
 
@@ -86,6 +86,11 @@ impl Balance {
 
     pub(super) fn set_overhead(&mut self, weight: u64) {
         self.overhead = weight;
+        self.over = self.total() > self.bound;
+    }
+
+    pub(super) fn set_bound(&mut self, bound: u64) {
+        self.bound = bound;
         self.over = self.total() > self.bound;
     }
 

@@ -58,6 +58,14 @@ impl Model {
         }
     }
 
+    pub(crate) fn overhead(&self) -> u64 {
+        self.overhead
+    }
+
+    pub(crate) fn set_bound(&mut self, bound: u64) {
+        self.bound = bound;
+    }
+
     pub(crate) fn bound(&self) -> u64 {
         self.bound
     }

@@ -54,13 +54,18 @@ pub(crate) enum Op {
         life: Option<u64>,
     },
     Trim,
+    /// Sets another bound, so much above the overhead.
+    Bound {
+        room: u64,
+    },
     Renew {
         key: u8,
         life: Option<u64>,
     },
 }
 
-/// Moves over few keys and small weights, so that they meet. Recoveries are rare: each may end the promise of the bound.
+/// Moves over few keys and small weights, so that they meet. Recoveries and other bounds are rare: each may
+/// end the promise of the bound.
 pub(crate) fn op() -> impl Strategy<Value = Op> {
     let key = || 0_u8..8;
     let weight = || 0_u64..=16;
@@ -83,6 +88,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         3 => Just(Op::Retry),
         1 => (key(), weight(), life()).prop_map(|(key, weight, life)| Op::Recover { key, weight, life }),
         1 => Just(Op::Trim),
+        1 => (0_u64..=40).prop_map(|room| Op::Bound { room }),
         3 => (key(), life()).prop_map(|(key, life)| Op::Renew { key, life }),
     ]
 }

@@ -18,8 +18,8 @@ struct Open {
     /// Serials that must leave before writing: the caller's own note, taken from the grant.
     due: BTreeSet<u64>,
     started: bool,
-    /// Something was recovered since, so the bound may be passed through no fault of this claim.
-    recovered: bool,
+    /// Something was recovered since, or the bound set anew, so the bound may be passed through no fault of this claim.
+    rebound: bool,
 }
 
 /// Everything outstanding at one instant.
@@ -81,6 +81,7 @@ impl World {
             Op::Retry => self.retry(),
             Op::Recover { key, weight, life } => self.recover(*key, *weight, *life),
             Op::Trim => self.trim(),
+            Op::Bound { room } => self.set_bound(*room),
             Op::Renew { key, life } => self.renew(*key, *life),
         }
     }
@@ -146,7 +147,7 @@ impl World {
         let serial = self.next_serial();
         self.model.claim(serial, weight);
         let due = self.take(needed..=needed, Some(serial), grant.leaving);
-        self.open.push(Open { reservation: grant.reservation, serial, due, started: false, recovered: false });
+        self.open.push(Open { reservation: grant.reservation, serial, due, started: false, rebound: false });
     }
 
     fn start(&mut self, nth: usize) {
@@ -165,7 +166,7 @@ impl World {
             self.tier.insert(open.serial, open.reservation.weight);
             let held: u64 = self.tier.values().sum();
             let within = held <= self.model.bound() && self.model.total() <= self.model.bound();
-            assert!(within || open.recovered, "writing began with {held} bytes in the tier");
+            assert!(within || open.rebound, "writing began with {held} bytes in the tier");
         }
         paid
     }
@@ -277,7 +278,7 @@ impl World {
                 assert!(self.model.find(key).is_none(), "{key} was resident already");
                 self.model.admit(key, serial, weight, expires);
                 self.tier.insert(serial, weight);
-                self.open.iter_mut().for_each(|open| open.recovered = true);
+                self.open.iter_mut().for_each(|open| open.rebound = true);
             }
             Err(record) => {
                 assert_eq!(record, serial);
@@ -297,6 +298,14 @@ impl World {
         let gone = self.ledger.trim(self.now);
         self.take(least..=most.max(least), None, gone);
         assert!(self.model.excess() == 0 || self.model.residents.is_empty());
+    }
+
+    fn set_bound(&mut self, room: u64) {
+        let bound = room + self.model.overhead();
+        self.ledger.set_weight_max(Some(bound));
+        assert_eq!(self.ledger.weight_max(), Some(bound));
+        self.model.set_bound(bound);
+        self.open.iter_mut().for_each(|open| open.rebound = true);
     }
 
     fn renew(&mut self, key: u8, life: Option<u64>) {
