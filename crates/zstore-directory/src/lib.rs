@@ -19,11 +19,13 @@
 //! file system is for the caller to refuse: there, locks of one machine may mean nothing on another.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod fence;
 mod locks;
 mod member;
 mod shares;
 
+pub use boot::Boot;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
 pub use member::{Member, MemberId, Orphan};
 pub use shares::Shares;

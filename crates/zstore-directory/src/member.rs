@@ -4,7 +4,8 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     hash::{BuildHasher, RandomState},
-    io,
+    io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process,
     sync::Arc,
@@ -43,7 +44,8 @@ impl fmt::Display for MemberId {
 #[derive(Debug)]
 pub struct Member {
     id: MemberId,
-    file: File,
+    /// What it writes for others to know: its journal.
+    file: Mutex<File>,
     path: PathBuf,
     /// The process that joined. A fork of it has the same locks, and is no member.
     process: u32,
@@ -60,6 +62,7 @@ impl Member {
             match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
                 Ok(file) => {
                     file.lock()?;
+                    let file = Mutex::new(file);
                     return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -74,10 +77,77 @@ impl Member {
         self.id
     }
 
-    /// Its file, to write in it what others are to know once it is dead. Nobody else writes it.
-    #[must_use]
-    pub const fn file(&self) -> &File {
-        &self.file
+    /// All that is in its journal.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn journal(&self) -> io::Result<Vec<u8>> {
+        read_all(&self.file.lock())
+    }
+
+    /// Writes at the end of its journal. A kill leaves a beginning of it there.
+    ///
+    /// # Errors
+    /// What the system refuses; a part of it may be there, which is for the caller to write anew.
+    ///
+    /// # Cost
+    /// A call of the system, which may have to wait for the disk.
+    pub fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check_process()?;
+        self.file.lock().write_all(bytes)
+    }
+
+    /// Puts another journal in place of its own, at once.
+    ///
+    /// # Errors
+    /// What the system refuses; the old one is there then.
+    pub fn rewrite(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check_process()?;
+        let mut file = self.file.lock();
+        let path = self.path.with_extension("new");
+        let mut new = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+        // What a kill left of an earlier one goes.
+        new.set_len(0)?;
+        new.lock()?;
+        new.write_all(bytes)?;
+        fs::rename(&path, &self.path)?;
+        *file = new;
+        Ok(())
+    }
+
+    /// Goes on with the journal of a dead one as its own, whose place is empty yet.
+    ///
+    /// # Errors
+    /// What the system refuses; the dead one is in the finder's hands then, as it was.
+    pub fn inherit(&self, mut orphan: Orphan) -> io::Result<()> {
+        self.check_process()?;
+        let mut file = self.file.lock();
+        fs::rename(&orphan.path, &self.path)?;
+        if let Some(inherited) = orphan.file.take() {
+            *file = inherited;
+        }
+        Ok(())
+    }
+
+    /// The journals of all other members, of the dead too.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn journals_of_others(&self) -> io::Result<Vec<Vec<u8>>> {
+        let mut journals = Vec::new();
+        for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
+            let entry = entry?;
+            if entry.file_name().to_str().and_then(MemberId::of_name).is_none_or(|id| id == self.id) {
+                continue;
+            }
+            match fs::read(entry.path()) {
+                Ok(journal) => journals.push(journal),
+                // It was buried or inherited since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(journals)
     }
 
     /// # Errors
@@ -96,6 +166,15 @@ impl Member {
             }
         }
         Ok(false)
+    }
+
+    /// How many members there are, this one among them, and the dead that nobody has found yet.
+    pub(crate) fn living(&self, members: &Path) -> io::Result<u64> {
+        let mut living = 0;
+        for entry in fs::read_dir(members)? {
+            living += u64::from(entry?.file_name().to_str().and_then(MemberId::of_name).is_some());
+        }
+        Ok(living)
     }
 
     /// Every member that is dead and in nobody's hands.
@@ -141,10 +220,18 @@ impl Orphan {
         self.id
     }
 
-    /// What it wrote for others to know.
+    /// Its journal.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn journal(&self) -> io::Result<Vec<u8>> {
+        self.file.as_ref().map_or_else(|| Ok(Vec::new()), read_all)
+    }
+
+    /// Bytes of its journal.
     #[must_use]
-    pub const fn file(&self) -> Option<&File> {
-        self.file.as_ref()
+    pub fn journal_bytes(&self) -> u64 {
+        self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len())
     }
 
     /// All that it left is in the finder's hands, who has written that down: its file goes.
@@ -160,6 +247,12 @@ impl Drop for Orphan {
     fn drop(&mut self) {
         self.kept.lock().extend(self.file.take());
     }
+}
+
+fn read_all(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 /// # Errors

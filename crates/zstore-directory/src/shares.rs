@@ -7,10 +7,11 @@
 //! counted, until another puts its own name on them and takes over what they stand for.
 //!
 //! A record lies within one page and is written by one call, so a kill leaves it old or new, and each step changes one
-//! record only. A file without its first record, which is written last of all, is damaged, as one is after a loss of
-//! power: it tells nothing, and what is there has to be counted.
+//! record only. A file without its first record, which is written last of all, is damaged, and one of another boot of the
+//! machine may have been when its power went: either tells nothing, and what is there has to be counted.
 
 use std::{
+    collections::HashMap,
     fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::FileExt,
@@ -21,18 +22,23 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use crate::member::{self, Member, Orphan};
+use crate::{
+    boot::{Boot, boot, tag},
+    member::{self, Member, MemberId, Orphan},
+};
 
 const RECORD_BYTES: usize = 32;
 /// Where the checksum of a record lies, over all before it.
 const CHECKED_BYTES: usize = 16;
-/// The first record, which makes the others worth reading.
-const MARK: Record = Record { id: u64::from_le_bytes(*b"zstores\x01"), granted: 0 };
+/// The first record says that the others are worth reading, and in which boot of the machine they were written.
+const MARK_ID: u64 = u64::from_le_bytes(*b"zstores\x01");
 /// Who wants more room gets a piece of the bound, so that it need not ask for each fill: one part of so many.
 const PIECES: u64 = 64;
 /// Whoever holds the lock does a few system calls. One that is stopped meanwhile must not stop the others.
 const PATIENCE: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(500);
+/// A record is written by one call, so that two readings of it never both fall into one writing.
+const READS_MAX: u32 = 8;
 
 /// One member's share of the bound, and its way to more.
 #[derive(Debug)]
@@ -41,9 +47,11 @@ pub struct Shares {
     path: PathBuf,
     members: PathBuf,
     member: Member,
+    boot: Boot,
     bytes_max: u64,
     /// What the member's records say.
     granted: AtomicU64,
+    is_sure: bool,
     /// The lock of the file is the description's: among its users, the turn decides.
     turn: Mutex<()>,
 }
@@ -62,8 +70,8 @@ impl Shares {
     /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes.
     ///
     /// The dead are found by it: what they held is counted to this member from now on, and for it to take over or remove.
-    /// If the file is damaged, as after a loss of power, and nobody else lives, all room is this member's until it has
-    /// counted and [shrinks](Self::shrink).
+    /// If the file tells nothing, because it is new or damaged or of another boot, and nobody else lives, all room is
+    /// this member's until it has counted and [shrinks](Self::shrink): [`is_sure`](Self::is_sure) says so.
     ///
     /// # Errors
     /// What the system refuses; `TimedOut` if another process holds the lock and does not move; `InvalidData` if the file
@@ -83,7 +91,9 @@ impl Shares {
             }
             let member = Member::join(&members)?;
             let (granted, turn) = (AtomicU64::new(0), Mutex::new(()));
-            let shares = Self { file: file.try_clone()?, path, members, member, bytes_max, granted, turn };
+            let (boot, is_sure) = (boot(), true);
+            let file = file.try_clone()?;
+            let mut shares = Self { file, path, members, member, boot, bytes_max, granted, is_sure, turn };
             let orphans = shares.take_over()?;
             drop(lock);
             return Ok((shares, orphans));
@@ -96,10 +106,90 @@ impl Shares {
         &self.member
     }
 
-    /// Bytes that the member may hold.
+    /// Whether the file told, when this member joined, what the dead held: if not, what is there has to be counted.
+    #[must_use]
+    pub const fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
+    /// In which boot of the machine this is.
+    #[must_use]
+    pub const fn boot(&self) -> Boot {
+        self.boot
+    }
+
+    /// Bytes that the member may hold, as it believes.
     #[must_use]
     pub fn granted(&self) -> u64 {
         self.granted.load(Ordering::Acquire)
+    }
+
+    /// Bytes that the member may hold at this instant. Another member may have taken some, with what was held in them:
+    /// so this is to be asked whenever something turned out to be gone, before the room of it is used again.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// Two calls of the system.
+    pub fn granted_now(&self) -> io::Result<u64> {
+        // A record that is written in this instant may be read half, and whole a moment later.
+        let mut attempts = 0;
+        let table = loop {
+            match self.read() {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData && attempts < READS_MAX => attempts += 1,
+                read => break read?,
+            }
+        };
+        let id = self.member.id().0;
+        let granted = table.places_of(id).map(|at| table.granted_at(at)).sum();
+        self.granted.store(granted, Ordering::Release);
+        Ok(granted)
+    }
+
+    /// Takes room for so many bytes, or a piece if that is more, from the member that holds most, if that is more than
+    /// its part and this one has less than its own: an equal part for each who lives. `victims` is told the journal of
+    /// that member and how much is wanted, and names files with their weights, who leave first in front; what of them
+    /// is there is removed. Answers what the member may hold now.
+    ///
+    /// # Errors
+    /// As for [`grow`](Self::grow). Files may have been removed whose room is found by their owner, then.
+    ///
+    /// # Cancel safety
+    /// As after an error.
+    pub async fn recall(
+        &self,
+        bytes: u64,
+        victims: impl FnOnce(&[u8], u64) -> Vec<(PathBuf, u64)> + Send,
+    ) -> io::Result<u64> {
+        let _turn = self.turn.lock().await;
+        let _lock = self.lock().await?;
+        let mut table = self.read()?;
+        let own = self.member.id().0;
+        let holders = table.holders();
+        let living = self.member.living(&self.members)?;
+        let part = self.bytes_max / living.max(1);
+        let (mine, richest) =
+            (holders.get(&own).copied().unwrap_or(0), holders.iter().max_by_key(|(_, bytes)| **bytes));
+        let Some((rich, held)) = richest.map(|(id, bytes)| (*id, *bytes)) else { return self.granted_now() };
+        let wanted = bytes.max(self.bytes_max / PIECES).min(part.saturating_sub(mine)).min(held.saturating_sub(part));
+        if rich == own || wanted == 0 {
+            return self.granted_now();
+        }
+        let journal = fs::read(self.members.join(MemberId(rich).name()))?;
+        let mut freed = 0_u64;
+        for (path, weight) in victims(&journal, wanted) {
+            match fs::remove_file(&path) {
+                Ok(()) => freed = freed.saturating_add(weight),
+                // Somebody wrote or removed it; whoever it belongs to will find that out.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Only what is gone changes hands; a kill between the two steps loses room and gives none twice.
+        let taken = self.take(&mut table, rich, freed)?;
+        self.add(&mut table, taken)?;
+        self.granted_now()
     }
 
     /// Asks for room for so many bytes in all, and gets a piece more than that if there is one. Answers what the member
@@ -117,7 +207,7 @@ impl Shares {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
         let mut table = self.read()?;
-        let granted = self.granted();
+        let granted = self.granted_now()?;
         let wanted = bytes.saturating_sub(granted);
         if wanted > 0 {
             let free = self.bytes_max.saturating_sub(table.sum());
@@ -138,8 +228,8 @@ impl Shares {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
         let mut table = self.read()?;
-        let surplus = self.granted().saturating_sub(held());
-        self.take(&mut table, surplus)
+        let surplus = self.granted_now()?.saturating_sub(held());
+        self.take(&mut table, self.member.id().0, surplus).map(drop)
     }
 
     /// Looks for members that died since: what they held is counted to this one from now on.
@@ -152,7 +242,9 @@ impl Shares {
     pub async fn find_orphans(&self) -> io::Result<Vec<Orphan>> {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
-        self.take_over()
+        let orphans = self.member.orphans(&self.members)?;
+        self.inherit(self.read()?, &orphans)?;
+        Ok(orphans)
     }
 
     /// Bytes that all members may hold at present, the dead included.
@@ -173,7 +265,7 @@ impl Shares {
         let turn = self.turn.lock().await;
         let lock = self.lock().await?;
         let mut table = self.read()?;
-        self.take(&mut table, self.granted())?;
+        self.take(&mut table, self.member.id().0, u64::MAX)?;
         drop((lock, turn));
         self.member.leave()
     }
@@ -187,35 +279,42 @@ impl Shares {
         Err(io::Error::new(io::ErrorKind::NotFound, "the cache directory was removed; open the cache anew"))
     }
 
-    /// Puts this member's name on what the dead held. The caller holds the lock.
-    fn take_over(&self) -> io::Result<Vec<Orphan>> {
+    /// Finds the dead, and puts this member's name on what they held. The caller holds the lock.
+    fn take_over(&mut self) -> io::Result<Vec<Orphan>> {
         let orphans = self.member.orphans(&self.members)?;
-        let mut table = match self.read() {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData && !self.member.has_living_others(&orphans)? => {
-                let all_is_new = orphans.is_empty() && self.file.metadata()?.len() == 0;
-                return self.begin_anew(if all_is_new { 0 } else { self.bytes_max }).map(|()| orphans);
-            }
-            read => read?,
+        let table = match self.read() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+            read => Some(read?).filter(|table| table.boot() == Some(tag(self.boot))),
         };
+        match table {
+            Some(table) => self.inherit(table, &orphans)?,
+            None if self.member.has_living_others(&orphans)? => return Err(damaged()),
+            None => {
+                self.begin_anew()?;
+                self.is_sure = false;
+            }
+        }
+        Ok(orphans)
+    }
+
+    fn inherit(&self, mut table: Table, orphans: &[Orphan]) -> io::Result<()> {
         for at in 0..table.0.len() {
             if let Some(record) = table.0[at].filter(|record| orphans.iter().any(|orphan| orphan.id().0 == record.id)) {
                 self.write(&mut table, at, Some(Record { id: self.member.id().0, ..record }))?;
                 self.granted.fetch_add(record.granted, Ordering::AcqRel);
             }
         }
-        Ok(orphans)
+        Ok(())
     }
 
-    /// Makes the file as if this member were the first, with a share of so many bytes.
-    fn begin_anew(&self, granted: u64) -> io::Result<()> {
+    /// Makes the file as if this member were the first, with all room.
+    fn begin_anew(&self) -> io::Result<()> {
         self.file.set_len(0)?;
         let mut table = Table(vec![None]);
-        if granted > 0 {
-            self.write(&mut table, 1, Some(Record { id: self.member.id().0, granted }))?;
-        }
-        self.granted.store(granted, Ordering::Release);
+        self.write(&mut table, 1, Some(Record { id: self.member.id().0, granted: self.bytes_max }))?;
+        self.granted.store(self.bytes_max, Ordering::Release);
         // Last: without it all the rest means nothing.
-        self.write(&mut table, 0, Some(MARK))
+        self.write(&mut table, 0, Some(Record { id: MARK_ID, granted: tag(self.boot) }))
     }
 
     fn add(&self, table: &mut Table, bytes: u64) -> io::Result<()> {
@@ -227,18 +326,21 @@ impl Shares {
         Ok(())
     }
 
-    fn take(&self, table: &mut Table, mut bytes: u64) -> io::Result<()> {
-        let id = self.member.id().0;
+    /// Takes so many bytes from a member, or as many as it has. Answers how many that was.
+    fn take(&self, table: &mut Table, id: u64, bytes: u64) -> io::Result<u64> {
+        let mut due = bytes;
         for at in table.places_of(id).collect::<Vec<_>>() {
             let granted = table.granted_at(at);
-            let taken = bytes.min(granted);
+            let taken = due.min(granted);
             let left = granted - taken;
-            // Before the record: what this member believes is never more than what it has.
-            self.granted.fetch_sub(taken, Ordering::AcqRel);
+            if id == self.member.id().0 {
+                // Before the record: what this member believes is never more than what it has.
+                self.granted.fetch_sub(taken, Ordering::AcqRel);
+            }
             self.write(table, at, (left > 0).then_some(Record { id, granted: left }))?;
-            bytes -= taken;
+            due -= taken;
         }
-        Ok(())
+        Ok(bytes - due)
     }
 
     fn read(&self) -> io::Result<Table> {
@@ -246,7 +348,7 @@ impl Shares {
         self.file.read_exact_at(&mut bytes, 0)?;
         let records = bytes.chunks(RECORD_BYTES).map(Record::decode);
         let table = Table(records.collect::<io::Result<_>>()?);
-        if table.0.first() == Some(&Some(MARK)) { Ok(table) } else { Err(damaged()) }
+        if table.boot().is_some() { Ok(table) } else { Err(damaged()) }
     }
 
     fn write(&self, table: &mut Table, at: usize, record: Option<Record>) -> io::Result<()> {
@@ -261,8 +363,27 @@ impl Shares {
 }
 
 impl Table {
+    /// In which boot the file was begun; none if it tells nothing.
+    fn boot(&self) -> Option<u64> {
+        self.0.first().copied().flatten().filter(|mark| mark.id == MARK_ID).map(|mark| mark.granted)
+    }
+
+    fn shares(&self) -> impl Iterator<Item = &Record> {
+        self.0.iter().skip(1).flatten()
+    }
+
     fn sum(&self) -> u64 {
-        self.0.iter().flatten().fold(0, |sum, record| sum.saturating_add(record.granted))
+        self.shares().fold(0, |sum, record| sum.saturating_add(record.granted))
+    }
+
+    /// What each member may hold.
+    fn holders(&self) -> HashMap<u64, u64> {
+        let mut holders = HashMap::new();
+        for record in self.shares() {
+            let granted: &mut u64 = holders.entry(record.id).or_default();
+            *granted = granted.saturating_add(record.granted);
+        }
+        holders
     }
 
     fn places_of(&self, id: u64) -> impl Iterator<Item = usize> {

@@ -47,6 +47,12 @@ fn main() {
             "shares_that_are_lost_are_no_loss_once_nobody_lives",
             holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
         ),
+        trial(
+            "who_has_less_than_his_part_gets_it_from_who_has_most",
+            holders::who_has_less_than_his_part_gets_it_from_who_has_most,
+        ),
+        trial("shares_of_another_boot_tell_nothing", holders::shares_of_another_boot_tell_nothing),
+        trial("a_journal_is_gone_on_with_or_written_anew", holders::a_journal_is_gone_on_with_or_written_anew),
         trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),
         trial("damaged_shares_are_no_loss_once_nobody_lives", holders::damaged_shares_are_no_loss_once_nobody_lives),
         trial("what_was_fetched_before_a_write_never_lands", witnesses::what_was_fetched_before_a_write_never_lands),

@@ -95,8 +95,18 @@ fn sum_of_all(directory: &Path) -> u64 {
     files.iter().map(|(_, bytes)| bytes).sum()
 }
 
+/// The first member of all counts what is there, which is nothing, and leaves.
+async fn begin(directory: &Path) {
+    let (first, orphans) = Shares::join(directory, 1000).await.unwrap();
+    assert!(orphans.is_empty() && !first.is_sure(), "a directory without books has to be counted");
+    assert_eq!(first.granted(), 1000, "until it has");
+    first.shrink(|| 0).await.unwrap();
+    first.leave().await.unwrap();
+}
+
 pub(crate) fn the_bound_holds_over_members_that_are_killed() {
     let directory = TempDir::new().unwrap();
+    run(begin(directory.path()));
     let mut seed = Seed(1);
     let start = |seed: &mut Seed| Worker::start("holder", directory.path(), seed.below(1 << 40));
     let mut workers: Vec<Worker> = (0..4).map(|_| start(&mut seed)).collect();
@@ -125,6 +135,7 @@ pub(crate) fn the_bound_holds_over_members_that_are_killed() {
 pub(crate) fn what_the_dead_held_is_taken_over_once() {
     run(async {
         let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
         let join = async || Shares::join(directory.path(), 1000).await.unwrap();
         let (dying, _) = join().await;
         dying.grow(600).await.unwrap();
@@ -163,6 +174,7 @@ pub(crate) fn what_the_dead_held_is_taken_over_once() {
 pub(crate) fn a_share_grows_by_pieces_and_shrinks() {
     run(async {
         let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
         let (one, _) = Shares::join(directory.path(), 6400).await.unwrap();
         let (other, _) = Shares::join(directory.path(), 6400).await.unwrap();
         assert_eq!(one.grow(1).await.unwrap(), 100, "a piece");
@@ -183,6 +195,7 @@ pub(crate) fn a_share_grows_by_pieces_and_shrinks() {
 pub(crate) fn a_kill_in_a_take_over_counts_nothing_twice() {
     run(async {
         let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
         let join = async || Shares::join(directory.path(), 1000).await.unwrap();
         let (path, mut dead) = (directory.path().join("shares"), Vec::new());
         // Two die with a share; who takes over is killed after each of its writes: whatever it has written, in order.
@@ -209,6 +222,7 @@ pub(crate) fn a_kill_in_a_take_over_counts_nothing_twice() {
 pub(crate) fn a_share_that_two_change_at_once_is_what_the_last_left() {
     run(async {
         let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
         let (shares, _) = Shares::join(directory.path(), 1000).await.unwrap();
         shares.grow(600).await.unwrap();
         let file = File::open(directory.path().join("shares")).unwrap();
@@ -234,7 +248,7 @@ pub(crate) fn a_directory_that_was_removed_gives_no_room() {
         fs::create_dir(&path).unwrap();
         let (new, orphans) = Shares::join(&path, 1000).await.unwrap();
         assert!(orphans.is_empty());
-        assert_eq!(old.grow(10).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(old.grow(2000).await.unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(new.grow(1000).await.unwrap(), 1000);
     });
 }
@@ -258,6 +272,7 @@ pub(crate) fn shares_that_are_lost_are_no_loss_once_nobody_lives() {
 pub(crate) fn damaged_shares_are_no_loss_once_nobody_lives() {
     run(async {
         let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
         let (living, _) = Shares::join(directory.path(), 1000).await.unwrap();
         living.grow(10).await.unwrap();
         let path = directory.path().join("shares");
@@ -273,5 +288,81 @@ pub(crate) fn damaged_shares_are_no_loss_once_nobody_lives() {
         assert!(orphans.iter().any(|orphan| orphan.id() == id));
         heir.shrink(|| 10).await.unwrap();
         assert_eq!(heir.granted_to_all().await.unwrap(), 10);
+    });
+}
+
+pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+        let rich = join().await;
+        rich.grow(1000).await.unwrap();
+        rich.member().append(b"journal").unwrap();
+        let file = |name: &str| directory.path().join(name);
+        for name in ["a", "b", "c"] {
+            fs::write(file(name), [0; 100]).unwrap();
+        }
+        let poor = join().await;
+        assert_eq!(poor.grow(50).await.unwrap(), 0, "there is nothing left");
+        let granted = poor.recall(150, |journal, wanted| {
+            assert_eq!((journal, wanted), (&b"journal"[..], 150));
+            vec![(file("gone"), 100), (file("a"), 100), (file("b"), 100)]
+        });
+        assert_eq!(granted.await.unwrap(), 200, "for what was there");
+        assert_eq!((file("a").exists(), file("c").exists()), (false, true));
+        assert_eq!((rich.granted(), rich.granted_now().unwrap()), (1000, 800), "it finds out when it asks");
+        // No more than half for one of two.
+        let more = |_: &[u8], wanted| vec![(file("c"), wanted)];
+        assert_eq!(poor.recall(1000, more).await.unwrap(), 500);
+        assert_eq!(poor.recall(1000, |_, _| panic!("it has its part")).await.unwrap(), 500);
+        assert_eq!(rich.granted_to_all().await.unwrap(), 1000);
+    });
+}
+
+pub(crate) fn shares_of_another_boot_tell_nothing() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let (dying, _) = Shares::join(directory.path(), 1000).await.unwrap();
+        assert!(dying.is_sure());
+        dying.grow(600).await.unwrap();
+        drop(dying);
+        // The first record, with another boot and its checksum.
+        let path = directory.path().join("shares");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[8..16].copy_from_slice(&[1; 8]);
+        let checksum = crc32fast::hash(&bytes[..16]).to_le_bytes();
+        bytes[16..20].copy_from_slice(&checksum);
+        fs::write(&path, &bytes).unwrap();
+        let (heir, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+        assert_eq!((heir.is_sure(), heir.granted(), orphans.len()), (false, 1000, 1));
+    });
+}
+
+pub(crate) fn a_journal_is_gone_on_with_or_written_anew() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let join = async || Shares::join(directory.path(), 1000).await.unwrap();
+        let (dying, _) = join().await;
+        dying.member().append(b"one ").unwrap();
+        let id = dying.member().id();
+        drop(dying);
+        let (heir, mut orphans) = join().await;
+        let orphan = orphans.pop().unwrap();
+        assert_eq!((orphan.id(), orphan.journal().unwrap(), orphan.journal_bytes()), (id, b"one ".to_vec(), 4));
+        heir.member().inherit(orphan).unwrap();
+        heir.member().append(b"two").unwrap();
+        assert_eq!(heir.member().journal().unwrap(), b"one two");
+        let (other, orphans) = join().await;
+        assert!(orphans.is_empty(), "what was inherited is held");
+        heir.member().rewrite(b"three").unwrap();
+        heir.member().append(b" four").unwrap();
+        assert_eq!(heir.member().journal().unwrap(), b"three four");
+        assert_eq!(other.member().journals_of_others().unwrap(), [b"three four".to_vec()]);
+        assert!(other.find_orphans().await.unwrap().is_empty(), "what was written anew is held");
+        drop(heir);
+        assert_eq!(other.find_orphans().await.unwrap().pop().unwrap().journal().unwrap(), b"three four");
     });
 }
