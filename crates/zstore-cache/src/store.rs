@@ -1,6 +1,6 @@
 //! The cache store itself: a store like any other, and what it offers besides.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use tracing::Instrument;
@@ -307,5 +307,9 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Store for CacheSt
     /// Sweeps the source. The tier is swept when the cache is built.
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         self.0.source.sweep(prefix).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }

@@ -1,6 +1,6 @@
 //! Pointers to stores are stores.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -60,6 +60,10 @@ macro_rules! forward {
 
             async fn sweep(&self, prefix: &Prefix) -> Result<()> {
                 (**self).sweep(prefix).await
+            }
+
+            fn shared_directory(&self) -> Option<&Path> {
+                (**self).shared_directory()
             }
         }
     };

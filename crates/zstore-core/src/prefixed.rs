@@ -1,6 +1,6 @@
 //! A wrapper that shows the part of a store below a prefix.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -128,5 +128,9 @@ impl<S: Store> Store for Prefixed<S> {
 
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         self.store.sweep(&self.prefix.join_prefix(prefix)).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{Debug, Display},
+    path::Path,
     pin::Pin,
 };
 
@@ -196,6 +197,14 @@ pub trait Store: ReadStore {
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         let _ = prefix;
         Ok(())
+    }
+
+    /// The directory of the local file system that holds these values and was opened for caches to share; there they
+    /// settle who may hold how much, and who writes.
+    ///
+    /// Provided: none. A wrapper that changes keys has none either.
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }
 

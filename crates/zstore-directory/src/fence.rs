@@ -28,8 +28,11 @@ use std::{
     sync::Arc,
 };
 
-use crate::locks::{Lock, Locks, Mode};
-use crate::member::check_process;
+use crate::{
+    access,
+    locks::{Lock, Locks, Mode},
+    member::check_process,
+};
 
 /// As many tokens as a few pages hold: in a thousand values written per second, one fetch of 100 ms in forty lands in
 /// vain.
@@ -55,7 +58,7 @@ pub struct Fence {
     process: u32,
 }
 
-/// What a fetch notes before it asks the source.
+/// What a fetch notes before it asks the source: the state of the value as far as writes change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
     hash: u64,
@@ -100,6 +103,7 @@ impl Fence {
     /// A file descriptor, for as long as a clone of it lives.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        access::share(&file, path.parent().unwrap_or(path))?;
         // One at a time: tokens that others have changed since must not become zeros again.
         file.lock()?;
         let (len, bytes) = (file.metadata()?.len(), (TOKENS + 1) * TOKEN_BYTES);
@@ -109,6 +113,18 @@ impl Fence {
         }
         file.unlock()?;
         Ok(Self { locks: Locks::new(file), process: process::id() })
+    }
+
+    /// The state of a value as far as writes change it: another one if it was written between two calls. Values that
+    /// share a token change each other's, now and then.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// Two calls of the system, which wait for nobody.
+    pub fn look(&self, hash: u64) -> io::Result<Pass> {
+        Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(BELOW_TOKEN_AT)? })
     }
 
     /// A fetch of a value begins. None if the value is being written: what the source answers may be old, and must
@@ -123,7 +139,7 @@ impl Fence {
         self.check()?;
         // Before the locks: a write that begins now changes them, and one that is over by the time they are looked at
         // has.
-        let pass = self.pass(hash)?;
+        let pass = self.look(hash)?;
         Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(BELOW_AT)? { None } else { Some(pass) })
     }
 
@@ -212,10 +228,6 @@ impl Fence {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::NotFound, "the cache directory was removed; open the cache anew"))
-    }
-
-    fn pass(&self, hash: u64) -> io::Result<Pass> {
-        Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(BELOW_TOKEN_AT)? })
     }
 
     fn token(&self, at: u64) -> io::Result<u64> {

@@ -19,6 +19,7 @@
 //! file system is for the caller to refuse: there, locks of one machine may mean nothing on another.
 #![forbid(unsafe_code)]
 
+mod access;
 mod boot;
 mod fence;
 mod locks;

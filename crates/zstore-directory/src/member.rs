@@ -13,6 +13,8 @@ use std::{
 
 use parking_lot::Mutex;
 
+use crate::access;
+
 /// One who shares a directory: a process, or one of several caches in it. It never comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub(crate) u64);
@@ -55,12 +57,13 @@ pub struct Member {
 
 impl Member {
     /// Makes a new member. The caller keeps others from looking at members meanwhile, who might take it for a dead one.
-    pub(crate) fn join(members: &Path) -> io::Result<Self> {
+    pub(crate) fn join(cache: &Path, members: &Path) -> io::Result<Self> {
         loop {
             let id = MemberId::new();
             let path = members.join(id.name());
             match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
                 Ok(file) => {
+                    access::share(&file, cache)?;
                     file.lock()?;
                     let file = Mutex::new(file);
                     return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
@@ -108,6 +111,7 @@ impl Member {
         let mut new = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         // What a kill left of an earlier one goes.
         new.set_len(0)?;
+        new.set_permissions(file.metadata()?.permissions())?;
         new.lock()?;
         new.write_all(bytes)?;
         fs::rename(&path, &self.path)?;

@@ -23,6 +23,7 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
+    access,
     boot::{Boot, boot, tag},
     member::{self, Member, MemberId, Orphan},
 };
@@ -80,16 +81,17 @@ impl Shares {
     /// # Cancel safety
     /// A member that joined and was dropped is found dead by the next.
     pub async fn join(path: &Path, bytes_max: u64) -> io::Result<(Self, Vec<Orphan>)> {
-        let (members, path) = (path.join("members"), path.join("shares"));
+        let (cache, members, path) = (path, path.join("members"), path.join("shares"));
         loop {
-            fs::create_dir_all(&members)?;
+            access::make_directory(&members, cache)?;
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+            access::share(&file, cache)?;
             let lock = lock(&file).await?;
             // The whole directory may have been removed since, and made anew by others.
             if !member::is_at(&file, &path) {
                 continue;
             }
-            let member = Member::join(&members)?;
+            let member = Member::join(cache, &members)?;
             let (granted, turn) = (AtomicU64::new(0), Mutex::new(()));
             let (boot, is_sure) = (boot(), true);
             let file = file.try_clone()?;

@@ -1,9 +1,9 @@
 //! How a store is opened, and how lasting its writes are.
 
 use std::{
-    fs::DirBuilder,
+    fs::{self, DirBuilder, Permissions},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use zstore_core::{Operation, Result};
 
 use crate::{
     error::{Failed, Fault},
+    network,
     root::Root,
     store::LocalStore,
 };
@@ -49,20 +50,24 @@ pub enum Durability {
 #[derive(Clone, Debug)]
 pub struct Builder {
     path: PathBuf,
-    mode: u32,
+    mode: Option<u32>,
     durability: Durability,
 }
 
+/// Permissions of a cache directory that is made: it may hold copies of what only its owner may read.
+const PRIVATE: u32 = 0o700;
+
 impl Builder {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), mode: 0o777, durability: Durability::default() }
+        Self { path: path.to_owned(), mode: None, durability: Durability::default() }
     }
 
     /// The permissions of directories that [`create`](Self::create) makes, less the process's umask; `0o777` if not
-    /// given. A directory that exists keeps its own.
+    /// given. A directory that exists keeps its own. What they are to [`create_cache`](Self::create_cache) is told
+    /// there.
     #[must_use]
     pub fn mode(self, mode: u32) -> Self {
-        Self { mode, ..self }
+        Self { mode: Some(mode), ..self }
     }
 
     /// What a write has survived when it returns; [`Durability::None`] if not given.
@@ -91,7 +96,7 @@ impl Builder {
     /// # Cost
     /// Some file work in the calling thread.
     pub fn create(self) -> Result<LocalStore> {
-        let made = DirBuilder::new().recursive(true).mode(self.mode).create(&self.path);
+        let made = DirBuilder::new().recursive(true).mode(self.mode.unwrap_or(0o777)).create(&self.path);
         made.map_err(|error| {
             self.error(match error.kind() {
                 io::ErrorKind::AlreadyExists => Fault::RootIsNoDirectory(self.path.clone()),
@@ -100,6 +105,53 @@ impl Builder {
             })
         })?;
         self.open()
+    }
+
+    /// Opens a directory that caches of several processes share, after making it where it is missing.
+    ///
+    /// A directory that is made has mode `0o700`, or the one given, whatever the process's umask; with `0o2770` those
+    /// of its group share it. All that is made below it has the permissions of the directory itself, so that whoever
+    /// may use a part of it may use all.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and `Unsupported` for a directory on a network file system, where nobody can tell
+    /// who else uses it.
+    ///
+    /// # Cost
+    /// Some file work in the calling thread.
+    pub fn create_cache(self) -> Result<LocalStore> {
+        let store = self.open_cache();
+        store.map_err(|fault| self.error(fault))
+    }
+
+    fn open_cache(&self) -> Result<LocalStore, Fault> {
+        let mode = self.mode.unwrap_or(PRIVATE);
+        match DirBuilder::new().recursive(false).mode(mode).create(&self.path) {
+            Ok(()) => self.set_mode(mode)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some(above) = self.path.parent() {
+                    DirBuilder::new().recursive(true).create(above).map_err(Fault::io("make the directories above"))?;
+                }
+                DirBuilder::new().mode(mode).create(&self.path).map_err(Fault::io("make the root directory"))?;
+                self.set_mode(mode)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(Fault::RootBelowFile(self.path.clone()));
+            }
+            Err(error) => return Err(Fault::io("make the root directory")(error)),
+        }
+        let mut root = Root::open(&self.path)?;
+        if let Some(kind) = network::kind(root.path())? {
+            return Err(Fault::RootOnNetwork { path: self.path.clone(), kind });
+        }
+        root.share()?;
+        Ok(LocalStore::new(root, self.durability))
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), Fault> {
+        fs::set_permissions(&self.path, Permissions::from_mode(mode))
+            .map_err(Fault::io("set the permissions of the root directory"))
     }
 
     fn error(&self, fault: Fault) -> zstore_core::Error {

@@ -19,6 +19,11 @@ pub(crate) enum Fault {
     RootBelowFile(PathBuf),
     #[error("`{}` is not UTF-8, and a store is known by its path; give it another name", .0.display())]
     RootIsNoText(PathBuf),
+    #[error(
+        "`{}` lies on a network file system ({kind}), where locks of one machine mean nothing on another; choose a \
+         directory on a disk of this machine for the cache", path.display()
+    )]
+    RootOnNetwork { path: PathBuf, kind: &'static str },
     #[error("the root directory was deleted or replaced; open the store again")]
     RootGone,
 
@@ -104,7 +109,7 @@ impl Fault {
             Self::ReservedName { .. } | Self::LongSegment { .. } | Self::LongPath { .. } => ErrorKind::InvalidKey,
             Self::NoSuchBytes(_) => ErrorKind::InvalidRange,
             Self::OtherVersion | Self::Exists => ErrorKind::PreconditionFailed,
-            Self::NoUpdate | Self::NoRuntime => ErrorKind::Unsupported,
+            Self::NoUpdate | Self::NoRuntime | Self::RootOnNetwork { .. } => ErrorKind::Unsupported,
             Self::LeavesRoot(_) => ErrorKind::PermissionDenied,
             Self::LinkInTheWay(_)
             | Self::CircularLink(_)

@@ -47,6 +47,7 @@ mod facts;
 mod landing;
 mod leftovers;
 mod name;
+mod network;
 mod occupant;
 mod parents;
 mod root;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, mkdirat, statat, unlinkat},
+    fs::{AtFlags, FileType, Mode, chmodat, mkdirat, statat, unlinkat},
     io::Errno,
 };
 
@@ -70,7 +70,13 @@ fn step(root: &Root, parent: &Parent, here: &str, key: &str) -> Result<(OwnedFd,
     }
     let (_, last) = name::split(here);
     let made = match mkdirat(parent, last, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
-        Ok(()) => true,
+        Ok(()) => {
+            if let Some(access) = root.access {
+                chmodat(parent, last, access.directory, AtFlags::empty())
+                    .map_err(Fault::system("set the permissions of the directory"))?;
+            }
+            true
+        }
         Err(Errno::EXIST) => false,
         Err(Errno::NOENT) => return Err(Fault::DirectoryVanishes(name::split(here).0.to_owned())),
         Err(errno) => return Err(Fault::system("make the directory")(errno)),

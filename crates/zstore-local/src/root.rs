@@ -45,6 +45,15 @@ pub(crate) struct Root {
     text: String,
     directory: OwnedFd,
     resolution: Resolution,
+    /// Of what is made below it, whatever the process's umask; that and the usual if none.
+    pub(crate) access: Option<Access>,
+}
+
+/// Permissions of what is made in a directory that caches share: whoever may use the one may use all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    pub(crate) directory: Mode,
+    pub(crate) file: Mode,
 }
 
 /// Who makes sure that a path does not leave the root.
@@ -83,7 +92,19 @@ impl Root {
         let opened = openat(CWD, &canonical, LIST | OFlags::CLOEXEC, Mode::empty());
         let directory = opened.map_err(|errno| fault(errno.into()))?;
         let text = canonical.into_os_string().into_string().map_err(|path| Fault::RootIsNoText(path.into()))?;
-        Ok(Self { text, directory, resolution })
+        Ok(Self { text, directory, resolution, access: None })
+    }
+
+    /// Takes the root's own permissions for all that is made below it.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(crate) fn share(&mut self) -> Result<(), Fault> {
+        let mode = fstat(&self.directory).map_err(Fault::system("ask for the root's permissions"))?.st_mode;
+        let directory = Mode::from_raw_mode(mode) & (Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SGID);
+        let file = directory & (Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH);
+        self.access = Some(Access { directory, file });
+        Ok(())
     }
 
     /// The root's path, absolute and free of links.

@@ -85,6 +85,16 @@ impl LocalStore {
         Self::builder(root).create()
     }
 
+    /// Opens or makes a directory for caches to keep copies in, of any number of processes at once.
+    ///
+    /// It is private to the user unless [`Builder::mode`] says otherwise.
+    ///
+    /// # Errors
+    /// As [`Builder::create_cache`], whose cost it has too.
+    pub fn create_cache(root: impl AsRef<Path>) -> Result<Self> {
+        Self::builder(root).create_cache()
+    }
+
     /// Opens or makes a directory other than by default.
     #[must_use]
     pub fn builder(root: impl AsRef<Path>) -> Builder {
@@ -250,5 +260,9 @@ impl Store for LocalStore {
         let (root, below) = (Arc::clone(&self.root), prefix.clone());
         let work = move |landing: &Landing| leftovers::remove(&root, &below, landing).map(drop);
         self.change(Operation::DeletePrefix, prefix.as_str(), work).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        self.root.access.is_some().then(|| self.root.path())
     }
 }

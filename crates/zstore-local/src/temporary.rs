@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, futimens, openat, renameat, unlinkat},
+    fs::{AtFlags, FlockOperation, Mode, OFlags, fchmod, flock, futimens, openat, renameat, unlinkat},
     io::Errno,
 };
 use zstore_core::{Payload, Version};
@@ -50,6 +50,11 @@ impl<'a> Temporary<'a> {
                 Err(errno) => return Err(Fault::system("make a file for the value")(errno)),
             }
         }
+    }
+
+    /// Sets its permissions, whatever the process's umask made of them.
+    pub(crate) fn set_mode(&self, mode: Mode) -> Result<(), Fault> {
+        fchmod(&self.file, mode).map_err(Fault::system("set the permissions of the value"))
     }
 
     /// Writes the whole value, and with `is_synced` waits until it is on the disk. Answers the version it will have.

@@ -82,6 +82,9 @@ fn write_into(
     // Asked before the bytes are written, so that a write that must fail does so at once.
     make_way(root, parent, path, is_create)?;
     let mut temporary = Temporary::make(parent.as_fd())?;
+    if let Some(access) = root.access {
+        temporary.set_mode(access.file)?;
+    }
     let version = temporary.fill(value, durability != Durability::None)?;
     let (_, name) = name::split(path);
     landing.land(|| {

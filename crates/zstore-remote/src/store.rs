@@ -1,6 +1,6 @@
 //! A remote that can be written as well.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -161,6 +161,10 @@ impl Store for RemoteStore {
     /// Does nothing: uploads that were given up are for the bucket's own rules to clear away.
     async fn sweep(&self, _: &Prefix) -> Result<()> {
         Ok(())
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }
 

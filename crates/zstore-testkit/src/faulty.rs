@@ -1,6 +1,6 @@
 //! A store that fails on purpose.
 
-use std::{fmt, future, time::Duration};
+use std::{fmt, future, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -262,5 +262,9 @@ impl<S: Store> Store for Faulty<S> {
         let fault = self.begin(Operation::DeletePrefix, prefix).await?;
         self.store.sweep(prefix).await?;
         self.end(fault, Operation::DeletePrefix, prefix, ())
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        self.store.shared_directory()
     }
 }

@@ -1,6 +1,6 @@
 //! A store whose calls wait at a gate until a test lets them through.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -262,5 +262,9 @@ impl<S: Store> Store for Gated<S> {
     /// Passes no gate: it touches no value.
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         self.store.sweep(prefix).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        self.store.shared_directory()
     }
 }

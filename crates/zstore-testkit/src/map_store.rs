@@ -5,6 +5,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     ops::Range,
+    path::Path,
 };
 
 use async_trait::async_trait;
@@ -257,5 +258,9 @@ impl Store for MapStore {
 
     async fn sweep(&self, _: &Prefix) -> Result<()> {
         Ok(())
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    path::Path,
 };
 
 use async_trait::async_trait;
@@ -325,5 +326,9 @@ impl<S: Store> Store for Metered<S> {
 
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         self.store.sweep(prefix).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        self.store.shared_directory()
     }
 }

@@ -1,6 +1,6 @@
 //! A store that writes down what it is asked.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -210,5 +210,9 @@ impl<S: Store> Store for Recorder<S> {
     /// Not written down: it asks for no value.
     async fn sweep(&self, prefix: &Prefix) -> Result<()> {
         self.store.sweep(prefix).await
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        self.store.shared_directory()
     }
 }

@@ -1,6 +1,6 @@
 //! Keys are paths and values are files, whoever wrote them.
 
-use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
 use zstore_core::{ErrorKind, Fetch, GetOptions, ReadStore, ReadStoreExt, SetMode, Store, StoreExt};
 use zstore_local::{Durability, LocalStore};
@@ -150,4 +150,30 @@ async fn an_update_is_refused_because_it_cannot_be_atomic() {
     assert_fails(update, ErrorKind::Unsupported, &["set \"a\" in LocalStore(", "overwrite instead"]);
     assert!(!scratch.store.capabilities().update);
     assert_eq!(scratch.text("a").await.as_deref(), Some("old"));
+}
+
+#[tokio::test]
+async fn a_cache_directory_is_private_unless_told_otherwise_and_all_in_it_follows() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scratch = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for (given, directory, file) in [(None, 0o700, 0o600), (Some(0o2770), 0o2770, 0o660), (Some(0o755), 0o755, 0o644)] {
+        // A directory above is made on the way.
+        let path = scratch.path().join(format!("{directory:o}/cache"));
+        let mut builder = LocalStore::builder(&path);
+        if let Some(given) = given {
+            builder = builder.mode(given);
+        }
+        let store = builder.create_cache().unwrap();
+        store.put(&key("blobs/ab/cd"), "copy").await.unwrap();
+        assert_eq!(mode(&path), directory);
+        assert_eq!(mode(&path.join("blobs/ab")), directory);
+        assert_eq!(mode(&path.join("blobs/ab/cd")), file);
+        assert_eq!(store.shared_directory(), Some(path.canonicalize().unwrap().as_path()));
+        // What is there keeps its permissions, whoever opens it.
+        LocalStore::create_cache(&path).unwrap();
+        assert_eq!(mode(&path), directory);
+    }
+    assert_eq!(LocalStore::create(scratch.path()).unwrap().shared_directory(), None, "it was not opened for that");
 }

@@ -1,6 +1,6 @@
 //! A store of which every method can be bent.
 
-use std::{fmt, sync::Arc, sync::atomic::Ordering};
+use std::{fmt, path::Path, sync::Arc, sync::atomic::Ordering};
 
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -171,5 +171,9 @@ impl Store for Wrong {
 
     async fn sweep(&self, _: &Prefix) -> Result<()> {
         Ok(())
+    }
+
+    fn shared_directory(&self) -> Option<&Path> {
+        None
     }
 }
