@@ -14,20 +14,20 @@
 //! | kind | what follows | meaning |
 //! |---|---|---|
 //! | 1 space | digest 16, block bytes 8 | blobs of this space follow; spaces are numbered as they come, from 0 |
-//! | 2 blob | flags 1, space 2, key length 2, part 8, weight 8, fetched 8, id 8, key | a blob, resident or about to be written; blobs are numbered as they come, from 0: its *seat* |
+//! | 2 blob | flags 1, space 2, key length 2, seat 4, part 8, weight 8, fetched 8, id 8, key | a blob, resident or about to be written; what is said of it later names its *seat* |
 //! | 3 landed | seat 4 | the blob was written |
 //! | 4 leaving | seat 4 | the blob is about to be removed |
 //! | 5 gone | seat 4 | the blob was removed, or was never written |
 //! | 6 touched | count 4, seats 4 each | these were read, in this order |
 //!
-//! Flags: bit 0, an absence; bit 1, resident (as in a journal that was written anew). Part is the index of a block,
+//! A seat may be taken again once its blob is gone. Flags: bit 0, an absence; bit 1, resident (as in a journal that was written anew). Part is the index of a block,
 //! or all ones for the whole value. Weight is bytes of the blob, its header included. Fetched is in milliseconds since
 //! the Unix epoch.
 //!
 //! A frame that is cut or damaged ends the journal: what a kill interrupted was not said. What is announced before it
 //! is done, and confirmed after, is *unsure* in between, and only that has to be looked for after a kill.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use zstore_core::{Key, Timestamp};
 
@@ -53,7 +53,7 @@ const ABSENCE: u8 = 1;
 const RESIDENT: u8 = 2;
 const WHOLE: u64 = u64::MAX;
 /// An event of a blob without its key.
-const BLOB_BYTES: usize = 38;
+const BLOB_BYTES: usize = 42;
 
 /// Which boot of the machine a journal was written in: what was not synced to the disk in another one may be lost.
 pub type Boot = [u8; 16];
@@ -61,6 +61,8 @@ pub type Boot = [u8; 16];
 /// A blob as a journal tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noted<'a> {
+    /// What it is called in the journal.
+    pub seat: u32,
     /// The number of its space in the journal.
     pub space: u16,
     /// The key of the value.
@@ -125,6 +127,7 @@ impl Frames {
         self.bytes.push(flags);
         self.bytes.extend_from_slice(&noted.space.to_le_bytes());
         self.bytes.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
+        self.bytes.extend_from_slice(&noted.seat.to_le_bytes());
         for number in [part, noted.weight, noted.fetched.as_millis(), noted.id] {
             self.bytes.extend_from_slice(&number.to_le_bytes());
         }
@@ -204,7 +207,58 @@ enum State {
     Resident,
     /// It was about to be written or removed.
     Unsure,
-    Gone,
+}
+
+/// Who sits in a seat.
+#[derive(Clone, Copy, Debug)]
+struct Sitting {
+    /// Where its event lies.
+    at: usize,
+    state: State,
+    /// Its place in the order.
+    place: u32,
+}
+
+/// Who sits where. Seats are as many as blobs were at one time, so nearly all are small numbers.
+#[derive(Debug)]
+struct Seats {
+    dense: Vec<Option<Sitting>>,
+    dense_max: usize,
+    sparse: HashMap<u32, Sitting>,
+}
+
+impl Seats {
+    /// For a journal of so many bytes: what is kept densely takes memory in proportion.
+    fn new(journal_bytes: usize) -> Self {
+        Self { dense: Vec::new(), dense_max: journal_bytes / 8 + 1024, sparse: HashMap::new() }
+    }
+
+    fn get_mut(&mut self, seat: u32) -> Option<&mut Sitting> {
+        if (seat as usize) < self.dense_max {
+            self.dense.get_mut(seat as usize)?.as_mut()
+        } else {
+            self.sparse.get_mut(&seat)
+        }
+    }
+
+    fn get(&self, seat: u32) -> Option<&Sitting> {
+        if (seat as usize) < self.dense_max { self.dense.get(seat as usize)?.as_ref() } else { self.sparse.get(&seat) }
+    }
+
+    /// Answers who sat there before.
+    fn take(&mut self, seat: u32, sitting: Option<Sitting>) -> Option<Sitting> {
+        let at = seat as usize;
+        if at >= self.dense_max {
+            return match sitting {
+                Some(sitting) => self.sparse.insert(seat, sitting),
+                None => self.sparse.remove(&seat),
+            };
+        }
+        if at >= self.dense.len() {
+            self.dense.resize(at + 1, None);
+        }
+        std::mem::replace(&mut self.dense[at], sitting)
+    }
 }
 
 /// A journal that was read: who is resident, the least recently touched first.
@@ -213,8 +267,7 @@ pub struct Journal<'a> {
     bytes: &'a [u8],
     boot: Boot,
     spaces: Vec<Space>,
-    /// Where the event of each seat lies, and what became of it.
-    seats: Vec<(usize, State)>,
+    seats: Seats,
     /// Seats in the order in which they were last touched; a place that was left again is `NOBODY`.
     order: Vec<u32>,
     sound_bytes: usize,
@@ -239,11 +292,10 @@ impl<'a> Journal<'a> {
         if bytes[..MAGIC.len()] != MAGIC {
             return Err(NoJournal);
         }
-        let (spaces, seats, order) = (Vec::new(), Vec::new(), Vec::new());
+        let (spaces, seats, order) = (Vec::new(), Seats::new(bytes.len()), Vec::new());
         let mut journal = Self { bytes, boot, spaces, seats, order, sound_bytes: HEAD_BYTES };
-        let mut places = Vec::new();
         while let Some(payload) = journal.next_frame() {
-            if journal.replay(payload.clone(), &mut places).is_none() {
+            if journal.replay(payload.clone()).is_none() {
                 break;
             }
             journal.sound_bytes = payload.end;
@@ -275,18 +327,11 @@ impl<'a> Journal<'a> {
         &self.spaces
     }
 
-    /// How many seats were given out.
-    #[must_use]
-    pub fn seats(&self) -> usize {
-        self.seats.len()
-    }
-
-    /// Blobs that may be there, the least recently touched first, each with its seat and whether it is there for sure.
-    pub fn residents(&self) -> impl Iterator<Item = (u32, Noted<'a>, bool)> {
+    /// Blobs that may be there, the least recently touched first, each with whether it is there for sure.
+    pub fn residents(&self) -> impl Iterator<Item = (Noted<'a>, bool)> {
         self.order.iter().filter(|seat| **seat != NOBODY).filter_map(|seat| {
-            let (at, state) = *self.seats.get(*seat as usize)?;
-            let noted = noted(self.bytes, at)?;
-            (state != State::Gone).then_some((*seat, noted, state == State::Resident))
+            let sitting = self.seats.get(*seat)?;
+            Some((noted(self.bytes, sitting.at)?, sitting.state == State::Resident))
         })
     }
 
@@ -303,7 +348,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Takes over the events of a frame. None if they make no sense, though their checksum is right.
-    fn replay(&mut self, frame: Range<usize>, places: &mut Vec<u32>) -> Option<()> {
+    fn replay(&mut self, frame: Range<usize>) -> Option<()> {
         let mut at = frame.start;
         while at < frame.end {
             let kind = self.bytes[at];
@@ -318,28 +363,29 @@ impl<'a> Journal<'a> {
                     let flags = *self.bytes.get(at + 1)?;
                     let key_bytes = u16_at(self.bytes, at + 4)?;
                     let state = if flags & RESIDENT == 0 { State::Unsure } else { State::Resident };
-                    let seat = u32::try_from(self.seats.len()).ok().filter(|seat| *seat != NOBODY)?;
-                    self.seats.push((at, state));
-                    places.push(u32::try_from(self.order.len()).ok()?);
+                    let seat = u32_at(self.bytes, at + 6).filter(|seat| *seat != NOBODY)?;
+                    let place = u32::try_from(self.order.len()).ok()?;
                     self.order.push(seat);
+                    self.leave(seat, Some(Sitting { at, state, place }));
                     at += BLOB_BYTES + usize::from(key_bytes);
                 }
-                LANDED | LEAVING | GONE => {
-                    let (_, state) = self.seats.get_mut(seat()? as usize)?;
-                    *state = match kind {
-                        LANDED => State::Resident,
-                        LEAVING => State::Unsure,
-                        _ => State::Gone,
-                    };
+                LANDED | LEAVING => {
+                    let state = if kind == LANDED { State::Resident } else { State::Unsure };
+                    self.seats.get_mut(seat()?)?.state = state;
+                    at += 5;
+                }
+                GONE => {
+                    self.leave(seat()?, None);
                     at += 5;
                 }
                 TOUCHED => {
                     let count = u32_at(self.bytes, at + 1)? as usize;
                     let seats = self.bytes.get(at + 5..at + 5 + count.checked_mul(4)?)?;
                     for seat in seats.chunks_exact(4).filter_map(|seat| u32_at(seat, 0)) {
-                        let place = places.get_mut(seat as usize)?;
-                        self.order[*place as usize] = NOBODY;
-                        *place = u32::try_from(self.order.len()).ok()?;
+                        let place = u32::try_from(self.order.len()).ok()?;
+                        // Who was read and has left meanwhile is nobody's business.
+                        let Some(sitting) = self.seats.get_mut(seat) else { continue };
+                        self.order[std::mem::replace(&mut sitting.place, place) as usize] = NOBODY;
                         self.order.push(seat);
                     }
                     at += 5 + 4 * count;
@@ -349,6 +395,13 @@ impl<'a> Journal<'a> {
         }
         (at == frame.end).then_some(())
     }
+
+    /// Whoever sits there leaves, for another perhaps.
+    fn leave(&mut self, seat: u32, successor: Option<Sitting>) {
+        if let Some(sitting) = self.seats.take(seat, successor) {
+            self.order[sitting.place as usize] = NOBODY;
+        }
+    }
 }
 
 /// The blob whose event lies at `at`.
@@ -356,17 +409,18 @@ fn noted(bytes: &[u8], at: usize) -> Option<Noted<'_>> {
     let event = bytes.get(at..at + BLOB_BYTES)?;
     let key_bytes = usize::from(u16_at(event, 4)?);
     let key = std::str::from_utf8(bytes.get(at + BLOB_BYTES..at + BLOB_BYTES + key_bytes)?).ok()?;
-    let part = match u64_at(event, 6)? {
+    let part = match u64_at(event, 10)? {
         WHOLE => Part::Whole,
         index => Part::Block(index),
     };
     Some(Noted {
+        seat: u32_at(event, 6)?,
         space: u16_at(event, 2)?,
         key,
         part,
-        weight: u64_at(event, 14)?,
-        fetched: Timestamp::from_millis(u64_at(event, 22)?),
-        id: u64_at(event, 30)?,
+        weight: u64_at(event, 18)?,
+        fetched: Timestamp::from_millis(u64_at(event, 26)?),
+        id: u64_at(event, 34)?,
         is_absence: event[1] & ABSENCE != 0,
     })
 }
@@ -399,8 +453,9 @@ mod tests {
 
     const BOOT: Boot = [7; 16];
 
-    fn blob(key: &str) -> Noted<'_> {
+    fn blob(seat: u32, key: &str) -> Noted<'_> {
         Noted {
+            seat,
             space: 0,
             key,
             part: Part::Block(3),
@@ -418,7 +473,7 @@ mod tests {
     }
 
     fn keys(journal: &Journal<'_>) -> Vec<(String, bool)> {
-        journal.residents().map(|(_, noted, is_sure)| (noted.key.to_owned(), is_sure)).collect()
+        journal.residents().map(|(noted, is_sure)| (noted.key.to_owned(), is_sure)).collect()
     }
 
     fn owned(pairs: &[(&str, bool)]) -> Vec<(String, bool)> {
@@ -428,23 +483,23 @@ mod tests {
     #[test]
     fn a_journal_reads_back_as_it_was_written() {
         let space = Space::new([5; 16], 65_536);
-        let absent = Noted { part: Part::Whole, is_absence: true, ..blob("b") };
+        let absent = Noted { part: Part::Whole, is_absence: true, ..blob(1, "b") };
         let bytes = journal(|frames| {
             frames.space(space);
-            frames.blob(&blob("a"), true);
+            frames.blob(&blob(0, "a"), true);
             frames.blob(&absent, true);
         });
         let journal = Journal::read(&bytes).unwrap();
         assert!(journal.is_complete());
-        assert_eq!((journal.boot(), journal.spaces(), journal.seats()), (BOOT, &[space][..], 2));
-        assert_eq!(journal.residents().collect::<Vec<_>>(), [(0, blob("a"), true), (1, absent, true)]);
+        assert_eq!((journal.boot(), journal.spaces()), (BOOT, &[space][..]));
+        assert_eq!(journal.residents().collect::<Vec<_>>(), [(blob(0, "a"), true), (absent, true)]);
     }
 
     #[test]
     fn what_is_announced_and_not_confirmed_is_unsure() {
         let bytes = journal(|frames| {
-            for key in ["announced", "landed", "leaving", "gone"] {
-                frames.blob(&blob(key), false);
+            for (seat, key) in (0..).zip(["announced", "landed", "leaving", "gone"]) {
+                frames.blob(&blob(seat, key), false);
             }
             for seat in 1..4 {
                 frames.landed(seat);
@@ -460,30 +515,48 @@ mod tests {
     #[test]
     fn who_was_touched_last_comes_last() {
         let bytes = journal(|frames| {
-            for key in ["a", "b", "c"] {
-                frames.blob(&blob(key), true);
+            for (seat, key) in (0..).zip(["a", "b", "c"]) {
+                frames.blob(&blob(seat, key), true);
             }
             frames.touched(&[1, 0]);
-            frames.blob(&blob("d"), true);
-            frames.touched(&[0]);
+            frames.blob(&blob(3, "d"), true);
+            frames.touched(&[0, 99]);
         });
         let journal = Journal::read(&bytes).unwrap();
         assert_eq!(keys(&journal), owned(&[("c", true), ("b", true), ("d", true), ("a", true)]));
     }
 
     #[test]
+    fn a_seat_is_taken_again_once_it_was_left_be_it_of_a_large_number() {
+        for seat in [0, 7_000_000] {
+            let bytes = journal(|frames| {
+                frames.blob(&blob(seat, "old"), true);
+                frames.blob(&blob(1, "other"), true);
+                frames.gone(seat);
+                frames.gone(seat);
+                frames.blob(&blob(seat, "new"), false);
+                frames.landed(seat);
+                frames.touched(&[1]);
+            });
+            let journal = Journal::read(&bytes).unwrap();
+            assert!(journal.is_complete());
+            assert_eq!(keys(&journal), owned(&[("new", true), ("other", true)]));
+        }
+    }
+
+    #[test]
     fn many_frames_are_one_journal() {
         let names: Vec<String> = (0..5000).map(|n| format!("array/c/{n}")).collect();
-        let bytes = journal(|frames| names.iter().for_each(|name| frames.blob(&blob(name), true)));
+        let bytes = journal(|frames| (0..).zip(&names).for_each(|(seat, name)| frames.blob(&blob(seat, name), true)));
         assert!(bytes.len() > 3 * FRAME_BYTES);
         let journal = Journal::read(&bytes).unwrap();
         assert!(journal.is_complete());
-        assert!(journal.residents().map(|(_, noted, _)| noted.key).eq(names.iter().map(String::as_str)));
+        assert!(journal.residents().map(|(noted, _)| noted.key).eq(names.iter().map(String::as_str)));
     }
 
     #[test]
     fn zeros_at_the_end_are_no_frame() {
-        let mut bytes = journal(|frames| frames.blob(&blob("a"), true));
+        let mut bytes = journal(|frames| frames.blob(&blob(0, "a"), true));
         let sound = bytes.len();
         bytes.extend([0; 4096]);
         let journal = Journal::read(&bytes).unwrap();
@@ -495,10 +568,10 @@ mod tests {
     fn what_makes_no_sense_ends_the_journal_though_its_checksum_is_right() {
         for nonsense in [
             |frames: &mut Frames| frames.landed(9),
-            |frames: &mut Frames| frames.touched(&[9]),
+            |frames: &mut Frames| frames.leaving(9),
             |frames: &mut Frames| frames.event(77),
         ] {
-            let mut bytes = journal(|frames| frames.blob(&blob("a"), true));
+            let mut bytes = journal(|frames| frames.blob(&blob(0, "a"), true));
             let sound = bytes.len();
             let mut more = Frames::default();
             nonsense(&mut more);
@@ -513,15 +586,15 @@ mod tests {
         fn a_cut_or_flipped_journal_tells_less_and_nothing_else(at in any::<prop::sample::Index>(), flip in 1u8.., cut in any::<bool>()) {
             let names: Vec<String> = (0..50).map(|n| format!("key/{n}")).collect();
             let mut bytes = head(BOOT);
-            for name in &names {
+            for (seat, name) in (0..).zip(&names) {
                 let mut frames = Frames::default();
-                frames.blob(&blob(name), true);
+                frames.blob(&blob(seat, name), true);
                 bytes.extend(frames.finish());
             }
             let at = HEAD_BYTES + at.index(bytes.len() - HEAD_BYTES);
             if cut { bytes.truncate(at) } else { bytes[at] ^= flip }
             let journal = Journal::read(&bytes).unwrap();
-            let read: Vec<&str> = journal.residents().map(|(_, noted, _)| noted.key).collect();
+            let read: Vec<&str> = journal.residents().map(|(noted, _)| noted.key).collect();
             prop_assert!(read.len() < names.len());
             prop_assert!(names.iter().zip(&read).all(|(name, read)| name == read));
         }
