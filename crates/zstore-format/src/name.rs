@@ -10,9 +10,11 @@
 //! directory. All that there is of a value can be found by its key. A blob's header tells whose it is, so even a
 //! collision is seen.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use zstore_core::{Key, Prefix, Result};
+
+use crate::blob::Content;
 
 /// All blobs lie below this.
 pub const BLOBS: &str = "blobs";
@@ -75,7 +77,7 @@ impl Namespace {
     /// other name is not ours.
     #[must_use]
     pub fn could_name(&self, name: &Key) -> bool {
-        self.prefix.strip(name.as_str()).is_some_and(is_below_namespace)
+        BlobName::parse(name.as_str()).is_some_and(|name| name.namespace == self.space.digest)
     }
 
     /// A number for a value, which only values that share a hash have in common.
@@ -145,6 +147,75 @@ impl Space {
     }
 }
 
+/// What the name of a blob tells to who has not read it, whatever namespace it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobName {
+    namespace: [u8; DIGEST_BYTES],
+    value: [u8; DIGEST_BYTES],
+    block: Option<(u64, u64)>,
+}
+
+impl BlobName {
+    /// Reads a path below the root of a cache; none if no blob could have it. What lies there all the same is not
+    /// ours.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let (namespace, below) = name.strip_prefix(BLOBS)?.strip_prefix('/')?.split_once('/')?;
+        let (directory, rest) = below.split_once('/')?;
+        let (file, block) = match rest.split_once('/') {
+            None => (rest, None),
+            Some((value, name)) => (value.strip_suffix(BLOCKS)?, Some(block(name)?)),
+        };
+        let is_split_right = directory.len() == 2;
+        let value = is_split_right.then(|| unhex(&format!("{directory}{file}")))??;
+        Some(Self { namespace: unhex(namespace)?, value, block })
+    }
+
+    /// Whether it is the name of a blob of this value, in whatever namespace.
+    #[must_use]
+    pub fn is_of(&self, key: &Key) -> bool {
+        self.value == digest(key.as_str())
+    }
+
+    /// The digest of the namespace's name.
+    #[must_use]
+    pub const fn namespace(&self) -> [u8; DIGEST_BYTES] {
+        self.namespace
+    }
+
+    /// The bytes of a block and its index, if it is a block's name.
+    #[must_use]
+    pub const fn block(&self) -> Option<(u64, u64)> {
+        self.block
+    }
+
+    /// Whether it is the name of the blob with this content in the namespace of this name.
+    #[must_use]
+    pub fn fits(&self, namespace: &str, content: &Content) -> bool {
+        let is_part = match (content, self.block) {
+            (Content::Whole(_) | Content::Absent(_), None) => true,
+            (Content::Block(meta, extent), Some((bytes, index))) => {
+                let start = bytes.checked_mul(index).filter(|start| *start < meta.size);
+                start.is_some_and(|start| *extent == (start..start.saturating_add(bytes).min(meta.size)))
+            }
+            _ => false,
+        };
+        is_part && self.namespace == digest(namespace) && self.value == digest(content.key().as_str())
+    }
+}
+
+impl fmt::Display for BlobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (namespace, value) = (hex(&self.namespace), hex(&self.value));
+        let (directory, file) = value.split_at(2);
+        write!(f, "{BLOBS}/{namespace}/{directory}/{file}")?;
+        match self.block {
+            None => Ok(()),
+            Some((bytes, index)) => write!(f, "{BLOCKS}/{bytes}-{index}"),
+        }
+    }
+}
+
 /// An identity of a blob for policies, the same in every process.
 #[must_use]
 pub fn blob_id(key: &Key, part: Part) -> u64 {
@@ -155,16 +226,6 @@ pub fn blob_id(key: &Key, part: Part) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(key.as_str().as_bytes()).update(&index.to_le_bytes());
     first_u64(&hasher.finalize())
-}
-
-fn is_below_namespace(below: &str) -> bool {
-    let is_hex = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    let Some((directory, rest)) = below.split_once('/') else { return false };
-    let (file, is_ours) = match rest.split_once('/') {
-        None => (Some(rest), true),
-        Some((value, name)) => (value.strip_suffix(BLOCKS), block(name).is_some()),
-    };
-    is_ours && directory.len() == 2 && is_hex(directory) && file.is_some_and(|file| file.len() == 30 && is_hex(file))
 }
 
 /// The size and index that a block's name tells, if it is spelled as we spell it.
@@ -188,12 +249,21 @@ fn first_u64(hash: &blake3::Hash) -> u64 {
     u64::from_le_bytes(first)
 }
 
+/// The digest that is spelled so by [`hex`].
+fn unhex(digits: &str) -> Option<[u8; DIGEST_BYTES]> {
+    let is_spelled_right =
+        digits.len() == 2 * DIGEST_BYTES && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    is_spelled_right.then(|| u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes))?
+}
+
 fn hex(digest: &[u8; DIGEST_BYTES]) -> String {
     format!("{:032x}", u128::from_be_bytes(*digest))
 }
 
 #[cfg(test)]
 mod tests {
+    use zstore_core::{Meta, Version};
+
     use super::*;
 
     fn name(namespace: &str, key: &str, part: Part) -> String {
@@ -233,9 +303,44 @@ mod tests {
             format!("{whole}.blocks/notes.txt"),
             format!("{block}/1-2"),
             format!("{}/{file}", namespace.prefix()),
+            format!("{directory}{}/{}", &file[..1], &file[1..]),
             format!("blobs/{file}"),
         ] {
             assert!(!namespace.could_name(&Key::new(&other).unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_blob_is_read_and_spelled_back() {
+        let key = Key::new("a/c/0").unwrap();
+        for (part, block) in [(Part::Whole, None), (Part::Block(7), Some((65_536, 7)))] {
+            let name = name("n", "a/c/0", part);
+            let read = BlobName::parse(&name).unwrap();
+            assert_eq!((read.to_string(), read.block()), (name, block));
+            assert_eq!(read.namespace(), Namespace::new("n", 1).unwrap().space().digest());
+            assert!(read.is_of(&key) && !read.is_of(&Key::new("a").unwrap()));
+        }
+        assert!(["", "blobs", "blobs/a/b/c", "other/a/b/c"].iter().all(|name| BlobName::parse(name).is_none()));
+    }
+
+    #[test]
+    fn a_name_fits_the_content_it_was_made_for_and_no_other() {
+        let of = |namespace, key, part| BlobName::parse(&name(namespace, key, part)).unwrap();
+        let meta = |size| Meta { key: Key::new("a").unwrap(), size, modified: None, version: Version::default() };
+        let (whole, absent) = (Content::Whole(meta(100_000)), Content::Absent(meta(0).key));
+        let block = |size, extent| Content::Block(meta(size), extent);
+        for fitting in [&whole, &absent] {
+            assert!(of("n", "a", Part::Whole).fits("n", fitting));
+            assert!(!of("n", "a", Part::Block(0)).fits("n", fitting));
+            assert!(!of("m", "a", Part::Whole).fits("n", fitting));
+            assert!(!of("n", "b", Part::Whole).fits("n", fitting));
+        }
+        let second = of("n", "a", Part::Block(1));
+        assert!(second.fits("n", &block(100_000, 65_536..100_000)));
+        assert!(second.fits("n", &block(200_000, 65_536..131_072)));
+        for other in [block(200_000, 0..65_536), block(200_000, 65_536..131_071), block(65_536, 65_536..65_536), whole]
+        {
+            assert!(!second.fits("n", &other), "{other:?}");
         }
     }
 
