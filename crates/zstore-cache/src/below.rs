@@ -35,6 +35,7 @@ pub(crate) trait Below: fmt::Debug + Send + Sync {
 #[async_trait]
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Below for Inner<S, T> {
     fn vouches(&self, key: &Key, version: &Version) -> bool {
+        self.confirm(key);
         let now = self.watch.moment();
         // The policy hears of it: what is read above is to stay here, or it could not be vouched for.
         match self.known(key, now) {
@@ -77,6 +78,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     pub(crate) async fn flush(&self) {
         self.landings.idle().await;
         self.remove_stranded(usize::MAX).await;
+        self.write_books().await;
         if let Some(below) = &self.below {
             below.settle().await;
         }
@@ -85,12 +87,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
 impl Freshness {
     /// No age of one's own: what the layer below bounds is asked about each time, and what it does not bound is not
-    /// asked about.
-    pub(crate) fn deferred(&self) -> Self {
+    /// asked about, unless others may write it.
+    pub(crate) fn deferred(&self, is_shared: bool) -> Self {
+        let asked = |age: Option<Duration>| if is_shared { Some(Duration::ZERO) } else { age.map(|_| Duration::ZERO) };
         Self {
-            max_age: self.max_age.map(|_| Duration::ZERO),
-            metadata_max_age: self.metadata_max_age.map(|_| Duration::ZERO),
-            absent_max_age: self.absent_max_age.filter(|age| *age == Duration::MAX),
+            max_age: asked(self.max_age),
+            metadata_max_age: asked(self.metadata_max_age),
+            absent_max_age: self.absent_max_age.filter(|age| *age == Duration::MAX && !is_shared),
             expiry: self.expiry,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,

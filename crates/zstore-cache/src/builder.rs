@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -214,13 +214,18 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     ///
     /// # Cost
     /// One read of each resident's header, for a tier that outlives the process.
-    pub async fn build(self) -> Result<CacheStore<S, T>> {
+    pub async fn build(self) -> Result<CacheStore<S, T>>
+    where
+        S: 'static,
+        T: 'static,
+    {
         self.check()?;
         let holds_memory = self.tier.capabilities().shared_memory;
         let overhead = if holds_memory { 0 } else { MARKERS_BYTES };
         let namespace = self.namespace.unwrap_or_else(|| self.source.to_string());
         let tallies = Arc::new(Tallies::new(&namespace, self.by_array));
         let block_bytes = self.range_strategy.block_bytes();
+        let namespace = Namespace::new(&namespace, block_bytes)?;
         let (gap_bytes_max, call_bytes_max) = (self.range_gap_bytes_max, CALL_BYTES_MAX);
         let inner = Inner {
             settings: Settings {
@@ -231,8 +236,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
                 nearness: Nearness { block_bytes, gap_bytes_max, call_bytes_max },
                 whole_bytes_max: self.range_strategy.whole_bytes_max(self.size_max),
             },
-            namespace: Namespace::new(&namespace, block_bytes)?,
-            catalog: Mutex::new(Catalog::new(self.size_max, overhead, (self.policy)())),
+            catalog: Arc::new(Mutex::new(Catalog::new(self.size_max, overhead, namespace.space(), (self.policy)()))),
+            namespace,
             flights: Arc::new(Flights::default()),
             gates: Arc::new(Gates::default()),
             landings: Landings::new(),
@@ -244,11 +249,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             tier: Tier::new(self.tier, self.tier_timeout, Arc::clone(&self.clock), Arc::clone(&tallies)),
             tallies,
             watch: Watch::new(self.clock),
+            sharing: OnceLock::new(),
             below: self.below,
             source: self.source,
         };
+        let inner = Arc::new(inner);
         inner.open().await?;
-        Ok(CacheStore::from_inner(Arc::new(inner)))
+        Ok(CacheStore::from_inner(inner))
     }
 
     fn check(&self) -> Result<()> {

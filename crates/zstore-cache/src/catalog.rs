@@ -1,5 +1,7 @@
 //! The catalog: what is resident, found by blob and by key.
 
+mod shared;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
@@ -7,11 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use zstore_core::{Key, Meta, Prefix, Timestamp, Version};
-use zstore_format::{Content, Part, blob_id};
+use zstore_directory::Pass;
+use zstore_format::{Content, Part, Space, blob_id};
 use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
 
 use crate::{
-    name::BlobId,
+    name::{BlobId, Home},
+    sharing::books::{Note, SharedBooks},
     watch::{Mark, Moment},
 };
 
@@ -31,6 +35,10 @@ impl Entry {
     fn is_older_than(&self, asked: Moment) -> bool {
         asked.may_follow(self.validated.get())
     }
+
+    const fn is_absence(&self) -> bool {
+        matches!(self.content, Content::Absent(_))
+    }
 }
 
 /// Where the bytes of a resident are.
@@ -42,14 +50,44 @@ pub(crate) enum Place {
     Blob { stamp: u64, header_bytes: usize },
 }
 
-pub(crate) type Gone = Leaving<BlobId, Arc<Entry>>;
+/// What the ledger keeps beside a resident.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// What its blob says; not known if it is only known from an index, or was perhaps written over since.
+    entry: Option<Arc<Entry>>,
+    /// What it is called in the journal of a directory that is shared.
+    seat: Option<u32>,
+    fetched: Timestamp,
+    is_absence: bool,
+}
+
+/// A blob of another cache that shares the directory: it takes no room of this one's.
+#[derive(Debug)]
+struct Guest {
+    entry: Arc<Entry>,
+    weight: u64,
+    expires: Option<Timestamp>,
+}
+
+/// What is known of so many blobs of others; it can be had again from the blobs.
+const GUESTS_MAX: usize = 1 << 16;
+
+pub(crate) type Gone = Leaving<BlobId, Record>;
 pub(crate) type Claim = Reservation<BlobId>;
 
 /// A ledger of blobs, and an index of the blobs that may be in the tier for each key.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    ledger: Ledger<BlobId, Arc<Entry>>,
+    ledger: Ledger<BlobId, Record>,
     keys: HashMap<Key, Parts>,
+    /// How many guests there are.
+    guests: usize,
+    /// What was read before it was known that it is this cache's own.
+    early: Vec<BlobId>,
+    /// The journal, if the tier is shared.
+    books: Option<SharedBooks>,
+    /// Where blobs lie: this cache's own, then those of others whose blobs are in the books.
+    spaces: Vec<Space>,
 }
 
 /// What may be in the tier of one value.
@@ -58,32 +96,52 @@ struct Parts {
     /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is
     /// written.
     counts: BTreeMap<Part, usize>,
+    /// Blobs of others.
+    guests: BTreeMap<Part, Guest>,
+    /// As far as writes change it, the value is known in this state.
+    state: Option<Pass>,
     /// The value found no room as a whole, since something of it came to be here.
     whole_refused: bool,
 }
 
 impl Catalog {
-    pub(crate) fn new(size_max: Option<u64>, overhead: u64, policy: Box<dyn Policy>) -> Self {
-        Self { ledger: Ledger::new(size_max, policy).with_overhead(overhead), keys: HashMap::new() }
+    pub(crate) fn new(size_max: Option<u64>, overhead: u64, own: Space, policy: Box<dyn Policy>) -> Self {
+        let ledger = Ledger::new(size_max, policy).with_overhead(overhead);
+        Self { ledger, keys: HashMap::new(), guests: 0, early: Vec::new(), books: None, spaces: vec![own] }
     }
 
-    pub(crate) const fn ledger(&self) -> &Ledger<BlobId, Arc<Entry>> {
+    pub(crate) const fn ledger(&self) -> &Ledger<BlobId, Record> {
         &self.ledger
     }
 
     /// The blob of this id, if it is of any use, counted as a hit for the policy.
     pub(crate) fn probe(&mut self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
         match self.ledger.probe(id, now.as_millis()) {
-            Lookup::Fresh(entry) => Some(Arc::clone(entry)),
-            Lookup::Stale(_) | Lookup::Absent => None,
+            Lookup::Fresh(Record { entry: Some(entry), seat, .. }) => {
+                if let (Some(books), Some(seat)) = (&self.books, seat) {
+                    books.touched(*seat);
+                }
+                Some(Arc::clone(entry))
+            }
+            Lookup::Fresh(_) | Lookup::Stale(_) => None,
+            Lookup::Absent => self.guest(id, now),
         }
     }
 
     /// The blob of this id, if it is of any use, without the policy hearing of it.
     pub(crate) fn useful(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
-        let resident = self.ledger.peek(id)?;
+        let Some(resident) = self.ledger.peek(id) else { return self.guest(id, now) };
         let useful = resident.expires.is_none_or(|expires| expires > now.as_millis());
-        useful.then(|| Arc::clone(resident.record))
+        resident.record.entry.clone().filter(|_| useful)
+    }
+
+    fn guest(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
+        if self.guests == 0 {
+            return None;
+        }
+        let guest = self.keys.get(&id.key)?.guests.get(&id.part)?;
+        let useful = guest.expires.is_none_or(|expires| expires > now);
+        useful.then(|| Arc::clone(&guest.entry))
     }
 
     /// The blocks among `indices` of the value that `meta` tells of.
@@ -96,16 +154,22 @@ impl Catalog {
 
     /// A block of the value that tells what the value is: a fresh one if there is one.
     pub(crate) fn any_block(&self, key: &Key, now: Timestamp, fresh: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
-        let blocks = self.keys.get(key)?.counts.keys().filter(|part| **part != Part::Whole);
-        let mut blocks = blocks.filter_map(|part| self.useful(&BlobId::new(key.clone(), *part), now));
+        let blocks = self.parts_of(key).filter(|part| *part != Part::Whole);
+        let mut blocks = blocks.filter_map(|part| self.useful(&BlobId::new(key.clone(), part), now));
         let first = blocks.next()?;
         if fresh(&first) { Some(first) } else { blocks.find(|entry| fresh(entry)).or(Some(first)) }
     }
 
     /// Everything that is resident of a value, with its weight.
     pub(crate) fn of_key(&self, key: &Key) -> Vec<(Arc<Entry>, u64)> {
-        let residents = self.parts_of(key).filter_map(|part| self.ledger.peek(&BlobId::new(key.clone(), part)));
-        residents.map(|resident| (Arc::clone(resident.record), resident.weight)).collect()
+        let parts = self.keys.get(key);
+        let residents = self.parts_of(key).filter_map(|part| match self.ledger.peek(&BlobId::new(key.clone(), part)) {
+            Some(resident) => Some((resident.record.entry.clone()?, resident.weight)),
+            None => {
+                parts.and_then(|parts| parts.guests.get(&part)).map(|guest| (Arc::clone(&guest.entry), guest.weight))
+            }
+        });
+        residents.collect()
     }
 
     /// The source held this version at `validated`: what is resident of it is as young as that.
@@ -118,19 +182,26 @@ impl Catalog {
     ) {
         let parts: Vec<Part> = self.parts_of(key).collect();
         for id in parts.into_iter().map(|part| BlobId::new(key.clone(), part)) {
-            let Some(resident) = self.ledger.peek(&id) else { continue };
-            let entry = resident.record;
+            let guest = self.keys.get_mut(key).and_then(|parts| parts.guests.get_mut(&id.part));
+            let resident = self.ledger.peek(&id).map(|resident| resident.record.entry.clone());
+            let Some(entry) = resident.unwrap_or_else(|| guest.as_ref().map(|guest| Arc::clone(&guest.entry))) else {
+                continue;
+            };
             if entry.is_older_than(validated) && entry.content.meta().is_some_and(|own| own.version.matches(version)) {
                 entry.validated.set(validated);
-                let expires = expires(&entry.content).map(Timestamp::as_millis);
-                self.ledger.renew(&id, expires);
+                let expires = expires(&entry.content);
+                if let Some(guest) = guest {
+                    guest.expires = expires;
+                }
+                self.ledger.renew(&id, expires.map(Timestamp::as_millis));
             }
         }
     }
 
     /// Whether `entry` is still the resident of `id`.
     pub(crate) fn is_resident(&self, id: &BlobId, entry: &Arc<Entry>) -> bool {
-        self.ledger.peek(id).is_some_and(|resident| Arc::ptr_eq(resident.record, entry))
+        let held = self.ledger.peek(id).and_then(|resident| resident.record.entry.as_ref());
+        held.is_some_and(|held| Arc::ptr_eq(held, entry))
     }
 
     pub(crate) fn reserve(
@@ -139,9 +210,10 @@ impl Catalog {
         weight: u64,
         expires: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Grant<BlobId, Arc<Entry>>, Refused> {
+    ) -> Result<Grant<BlobId, Record>, Refused> {
         let grant = self.ledger.reserve(id.clone(), weight, terms(&id, expires), now.as_millis())?;
         self.note(id);
+        grant.leaving.iter().for_each(|gone| self.put_down_leaving(gone));
         Ok(grant)
     }
 
@@ -182,6 +254,7 @@ impl Catalog {
         }
         let enough = chosen.is_some();
         gone.extend(chosen.into_iter().flatten().filter_map(|id| self.ledger.leave(&id, Reason::Evicted)));
+        gone.iter().for_each(|gone| self.put_down_leaving(gone));
         (gone, enough)
     }
 
@@ -204,42 +277,86 @@ impl Catalog {
         Some(chosen)
     }
 
-    pub(crate) fn commit(&mut self, claim: Claim, entry: Entry) -> Result<(), Claim> {
-        self.ledger.commit(claim, Arc::new(entry))
+    /// A blob is about to be written under a claim. Answers its seat in the journal, if the tier is shared.
+    pub(crate) fn announce(&self, claim: &Claim, entry: &Entry) -> Option<u32> {
+        let note = Note {
+            id: claim.key.clone(),
+            weight: claim.weight,
+            fetched: entry.fetched,
+            is_absence: entry.is_absence(),
+        };
+        self.books.as_ref().map(|books| books.put(note, self.space(claim.key.home), false))
     }
 
-    pub(crate) fn abort(&mut self, claim: Claim) {
+    pub(crate) fn commit(&mut self, claim: Claim, entry: Entry, seat: Option<u32>) -> Result<(), Claim> {
+        let id = claim.key.clone();
+        let (fetched, is_absence) = (entry.fetched, entry.is_absence());
+        self.ledger.commit(claim, Record { entry: Some(Arc::new(entry)), seat, fetched, is_absence })?;
+        if let (Some(books), Some(seat)) = (&self.books, seat) {
+            books.landed(seat);
+        }
+        self.forget_guest(&id);
+        Ok(())
+    }
+
+    pub(crate) fn abort(&mut self, claim: Claim, seat: Option<u32>) {
         self.strike(&claim.key.clone());
+        self.put_down_gone(seat);
         self.ledger.abort(claim);
     }
 
-    pub(crate) fn spoil(&mut self, claim: Claim) -> Gone {
-        self.ledger.spoil(claim)
+    pub(crate) fn spoil(&mut self, claim: Claim, seat: Option<u32>) -> Gone {
+        let mut gone = self.ledger.spoil(claim);
+        let fetched = Timestamp::from_millis(0);
+        gone.record = seat.map(|seat| Record { entry: None, seat: Some(seat), fetched, is_absence: false });
+        gone
     }
 
     pub(crate) fn leave(&mut self, id: &BlobId, reason: Reason) -> Option<Gone> {
-        self.ledger.leave(id, reason)
+        let gone = self.ledger.leave(id, reason);
+        gone.iter().for_each(|gone| self.put_down_leaving(gone));
+        gone
+    }
+
+    fn put_down_leaving(&self, gone: &Gone) {
+        let Some((books, record)) = self.books.as_ref().zip(gone.record.as_ref()) else { return };
+        if let Some(seat) = record.seat {
+            let Record { fetched, is_absence, .. } = *record;
+            books.leaving(seat, Note { id: gone.key.clone(), weight: gone.weight, fetched, is_absence });
+        }
+    }
+
+    fn put_down_gone(&self, seat: Option<u32>) {
+        if let (Some(books), Some(seat)) = (&self.books, seat) {
+            books.gone(seat);
+        }
     }
 
     /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because
     /// they are leaving on behalf of others.
     pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
+        self.forget_guests(key);
         let mut parts: Vec<Part> = self.parts_of(key).collect();
-        let gone = self.leave_parts(key, &parts, reason, |_| true);
+        let gone = self.leave_parts(key, &parts, reason, |_, _| true);
         parts.retain(|part| gone.iter().all(|gone| gone.key.part != *part));
         (gone, parts)
     }
 
     /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the
     /// value, what a whole value makes needless, and what does not last, for it may be of another version unseen.
-    pub(crate) fn leave_beside(&mut self, content: &Content, lasts: impl Fn(&Entry) -> bool) -> Vec<Gone> {
+    pub(crate) fn leave_beside(&mut self, content: &Content, part: Part, lasts: impl Fn(&Entry) -> bool) -> Vec<Gone> {
         let key = content.key();
         let parts: Vec<Part> = self.parts_of(key).collect();
-        self.leave_parts(key, &parts, Reason::Replaced, |entry| match (content, &entry.content) {
-            (Content::Block(meta, extent), Content::Block(other, at)) => {
-                extent == at || !meta.is_same_value(other) || !lasts(entry)
+        let (own, own_part) = (content.extent(), part);
+        // What is not known is asked for its version before it is served.
+        self.leave_parts(key, &parts, Reason::Replaced, |part, entry| {
+            match (content, entry.map(|entry| &entry.content)) {
+                (Content::Block(meta, _), Some(Content::Block(other, at))) => {
+                    own == *at || !meta.is_same_value(other) || !entry.is_some_and(&lasts)
+                }
+                (Content::Block(..), None) => part == Part::Whole || part == own_part,
+                _ => true,
             }
-            _ => true,
         })
     }
 
@@ -254,7 +371,9 @@ impl Catalog {
         stays: impl Fn(&Entry, bool) -> bool,
     ) -> Vec<Gone> {
         let parts: Vec<Part> = self.parts_of(key).collect();
-        self.leave_parts(key, &parts, Reason::Replaced, |entry| {
+        self.leave_parts(key, &parts, Reason::Replaced, |_, entry| {
+            // What is not known is asked for its version before it is served.
+            let Some(entry) = entry else { return found.is_none() };
             let same = entry.content.meta().zip(found).is_some_and(|(own, found)| {
                 own.is_same_value(found) && stays(entry, own.version.matches(&found.version))
             });
@@ -262,18 +381,40 @@ impl Catalog {
         })
     }
 
-    fn leave_parts(&mut self, key: &Key, parts: &[Part], reason: Reason, leaves: impl Fn(&Entry) -> bool) -> Vec<Gone> {
+    fn leave_parts(
+        &mut self,
+        key: &Key,
+        parts: &[Part],
+        reason: Reason,
+        leaves: impl Fn(Part, Option<&Entry>) -> bool,
+    ) -> Vec<Gone> {
+        if let Some(own) = self.keys.get_mut(key) {
+            let before = own.guests.len();
+            own.guests.retain(|part, guest| !leaves(*part, Some(&guest.entry)));
+            self.guests -= before - own.guests.len();
+        }
         let ids = parts.iter().map(|part| BlobId::new(key.clone(), *part));
-        ids.filter_map(|id| {
-            let leaves = self.ledger.peek(&id).is_some_and(|resident| leaves(resident.record));
-            if leaves { self.ledger.leave(&id, reason) } else { None }
-        })
-        .collect()
+        let gone: Vec<Gone> = ids
+            .filter_map(|id| {
+                let resident = self.ledger.peek(&id);
+                let leaves = resident.is_some_and(|resident| leaves(id.part, resident.record.entry.as_deref()));
+                if leaves { self.leave(&id, reason) } else { None }
+            })
+            .collect();
+        self.drop_if_empty(key);
+        gone
     }
 
     /// Takes every blob out of service whose key is chosen.
     pub(crate) fn leave_where(&mut self, reason: Reason, mut chosen: impl FnMut(&Key) -> bool) -> Vec<Gone> {
-        self.ledger.leave_where(reason, |id| chosen(&id.key))
+        if self.guests > 0 {
+            let hosts = self.keys.iter().filter(|(key, parts)| !parts.guests.is_empty() && chosen(key));
+            let hosts: Vec<Key> = hosts.map(|(key, _)| key.clone()).collect();
+            hosts.iter().for_each(|key| self.forget_guests(key));
+        }
+        let gone = self.ledger.leave_where(reason, |id| id.home == Home::OWN && chosen(&id.key));
+        gone.iter().for_each(|gone| self.put_down_leaving(gone));
+        gone
     }
 
     /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier
@@ -291,6 +432,7 @@ impl Catalog {
 
     pub(crate) fn left(&mut self, gone: Gone) {
         self.strike(&gone.key.clone());
+        self.put_down_gone(gone.record.as_ref().and_then(|record| record.seat));
         self.ledger.left(gone);
     }
 
@@ -305,7 +447,9 @@ impl Catalog {
     /// A blob found in the tier on opening.
     pub(crate) fn recover(&mut self, id: BlobId, weight: u64, entry: Entry, expires: Option<Timestamp>) -> bool {
         let terms = terms(&id, expires);
-        let recovered = self.ledger.recover(id.clone(), weight, Arc::new(entry), terms).is_ok();
+        let (fetched, is_absence) = (entry.fetched, entry.is_absence());
+        let record = Record { entry: Some(Arc::new(entry)), seat: None, fetched, is_absence };
+        let recovered = self.ledger.recover(id.clone(), weight, record, terms).is_ok();
         if recovered {
             self.note(id);
         }
@@ -316,6 +460,7 @@ impl Catalog {
     pub(crate) fn trim(&mut self, now: Timestamp) -> Vec<Gone> {
         let mut gone = self.ledger.expire(now.as_millis());
         gone.extend(self.ledger.trim(now.as_millis()));
+        gone.iter().for_each(|gone| self.put_down_leaving(gone));
         gone
     }
 
@@ -330,6 +475,7 @@ impl Catalog {
         let missing = self
             .ledger
             .iter()
+            .filter(|(id, _)| id.home == Home::OWN)
             .find(|(id, _)| !self.keys.get(&id.key).is_some_and(|parts| parts.counts.contains_key(&id.part)));
         missing.map_or(Ok(()), |(id, _)| Err(format!("{id:?} is resident but not in the index of keys")))
     }
@@ -346,16 +492,24 @@ impl Catalog {
         self.keys.get(key).is_some_and(|parts| parts.whole_refused)
     }
 
-    /// Every part of a value that is resident, reserved or leaving.
+    /// Every part of a value that is resident, reserved, leaving, or a guest.
     fn parts_of(&self, key: &Key) -> impl Iterator<Item = Part> {
-        self.keys.get(key).into_iter().flat_map(|parts| parts.counts.keys().copied())
+        self.keys.get(key).into_iter().flat_map(|parts| {
+            let guests = parts.guests.keys().filter(|part| !parts.counts.contains_key(part));
+            parts.counts.keys().chain(guests).copied()
+        })
     }
 
     fn note(&mut self, id: BlobId) {
-        *self.keys.entry(id.key).or_default().counts.entry(id.part).or_default() += 1;
+        if id.home == Home::OWN {
+            *self.keys.entry(id.key).or_default().counts.entry(id.part).or_default() += 1;
+        }
     }
 
     fn strike(&mut self, id: &BlobId) {
+        if id.home != Home::OWN {
+            return;
+        }
         let Some(Parts { counts, .. }) = self.keys.get_mut(&id.key) else { return };
         if let Some(count) = counts.get_mut(&id.part) {
             *count -= 1;
@@ -363,8 +517,12 @@ impl Catalog {
                 counts.remove(&id.part);
             }
         }
-        if counts.is_empty() {
-            self.keys.remove(&id.key);
+        self.drop_if_empty(&id.key);
+    }
+
+    fn drop_if_empty(&mut self, key: &Key) {
+        if self.keys.get(key).is_some_and(|parts| parts.counts.is_empty() && parts.guests.is_empty()) {
+            self.keys.remove(key);
         }
     }
 }

@@ -8,6 +8,8 @@ use zstore_core::{Fetch, Meta, Object, Part, Ranges, Version};
 pub(crate) enum Fetched {
     /// There is no such value.
     Missing,
+    /// Another cache that shares the directory fetched it meanwhile: it is to be looked for again.
+    Here,
     /// The value still has the version that was asked about.
     Unchanged(Version),
     /// What is known of the value, and the pieces of it that were asked for: none at all for a head.
@@ -19,14 +21,14 @@ impl Fetched {
     pub(crate) const fn meta(&self) -> Option<&Meta> {
         match self {
             Self::Value { meta, .. } => Some(meta),
-            Self::Missing | Self::Unchanged(_) => None,
+            Self::Missing | Self::Here | Self::Unchanged(_) => None,
         }
     }
 
     /// How many bytes came.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Missing | Self::Unchanged(_) => 0,
+            Self::Missing | Self::Here | Self::Unchanged(_) => 0,
             Self::Value { pieces, .. } => pieces.iter().map(|piece| piece.bytes.len() as u64).sum(),
         }
     }

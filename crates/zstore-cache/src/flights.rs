@@ -5,11 +5,17 @@
 //! too. A flight stays in the table until what it fetched has landed in the tier, so that there is no moment at which
 //! a second fetch could begin.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{FutureExt, future::BoxFuture, future::Shared};
 use tokio::sync::SetOnce;
 use zstore_core::{ByteRange, Key, Prefix, Result, Version};
+use zstore_directory::Pass;
 
 use crate::{
     fetched::Fetched,
@@ -32,6 +38,27 @@ pub(crate) enum Ask {
     Block(u64),
     /// Ranges of a value whose size is not known.
     Ranges(Vec<ByteRange>),
+}
+
+/// In which state of a value a fetch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// The tier is not shared.
+    Alone,
+    /// In this one.
+    Open(Pass),
+    /// The value is being written by somebody, or nobody can tell.
+    Closed,
+}
+
+/// When something is asked, and what flight may answer it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking {
+    pub(crate) now: Moment,
+    /// No older one.
+    pub(crate) age_max: Option<Duration>,
+    /// Only one that began in this state of the value.
+    pub(crate) passage: Passage,
 }
 
 /// Which keys a write is about.
@@ -94,6 +121,7 @@ struct Flight {
     key: Key,
     asks: Vec<Ask>,
     started: Moment,
+    passage: Passage,
     token: Arc<Token>,
     fetching: Fetching,
     waiters: usize,
@@ -123,6 +151,7 @@ struct Write {
 pub(crate) struct Departure {
     pub(crate) serial: u64,
     pub(crate) started: Moment,
+    pub(crate) passage: Passage,
     pub(crate) token: Arc<Token>,
     /// What others may join it for.
     asks: Arc<[Ask]>,
@@ -131,6 +160,11 @@ pub(crate) struct Departure {
 }
 
 impl Departure {
+    /// The blocks that it went for, if it went for blocks.
+    pub(crate) fn blocks(&self) -> BTreeSet<u64> {
+        self.asks.iter().filter_map(|ask| if let Ask::Block(index) = ask { Some(*index) } else { None }).collect()
+    }
+
     /// Whether a block is what it went for. Blocks that are fetched because they lie between others are not, unless
     /// nobody had them.
     pub(crate) fn is_for_block(&self, index: u64) -> bool {
@@ -151,14 +185,13 @@ pub(crate) enum Boarding<X> {
 impl Flights {
     /// Joins the flights that fetch some of `asks`, and starts those that `plan` divides the others among.
     ///
-    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. A
-    /// flight is joined only if it is no older than `age_max`. `plan` says for each flight what may be asked of it,
+    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. `plan` says for each flight what may be asked of it,
     /// which may be more than is asked now, and what to start it with.
     pub(crate) fn board<X, R>(
         self: &Arc<Self>,
         key: &Key,
         asks: Vec<Ask>,
-        (now, age_max): (Moment, Option<Duration>),
+        asking: Asking,
         landed: impl FnOnce() -> Option<X>,
         plan: impl FnOnce(Vec<Ask>) -> Vec<(Vec<Ask>, R)>,
         start: impl Fn(R, Departure) -> BoxFuture<'static, Answer>,
@@ -170,7 +203,7 @@ impl Flights {
         let (mut others, mut joined) = (Vec::new(), Vec::<u64>::new());
         for ask in asks {
             // Who fetches the whole value fetches whatever else may be asked of it.
-            match table.joinable(key, &ask, now, age_max).or_else(|| table.joinable(key, &Ask::Whole, now, age_max)) {
+            match table.joinable(key, &ask, asking).or_else(|| table.joinable(key, &Ask::Whole, asking)) {
                 Some(serial) if joined.contains(&serial) => {}
                 Some(serial) => joined.push(serial),
                 None => others.push(ask),
@@ -179,8 +212,8 @@ impl Flights {
         let plans = if others.is_empty() { Vec::new() } else { plan(others) };
         let own = plans.into_iter().map(|(mut asks, request)| {
             // Whoever asks for what others are fetching already goes on joining those.
-            asks.retain(|ask| table.joinable(key, ask, now, age_max).is_none());
-            table.start(self, key, asks, now, |departure| start(request, departure))
+            asks.retain(|ask| table.joinable(key, ask, asking).is_none());
+            table.start(self, key, asks, asking, |departure| start(request, departure))
         });
         let own = own.collect();
         let joined = joined.into_iter().filter_map(|serial| table.ticket(self, serial)).collect();
@@ -192,7 +225,7 @@ impl Flights {
         self: &Arc<Self>,
         key: &Key,
         ask: Ask,
-        (now, age_max): (Moment, Option<Duration>),
+        asking: Asking,
         landed: impl FnOnce() -> Option<X>,
         start: impl FnOnce(Departure) -> BoxFuture<'static, Answer>,
     ) -> BoardingOne<X> {
@@ -200,16 +233,16 @@ impl Flights {
         if let Some(landed) = landed() {
             return BoardingOne::Landed(landed);
         }
-        let serial = table.joinable(key, &ask, now, age_max).or_else(|| table.joinable(key, &Ask::Whole, now, age_max));
+        let serial = table.joinable(key, &ask, asking).or_else(|| table.joinable(key, &Ask::Whole, asking));
         match serial.and_then(|serial| table.ticket(self, serial)) {
             Some(ticket) => BoardingOne::Joined(ticket),
-            None => BoardingOne::Own(table.start(self, key, vec![ask], now, start)),
+            None => BoardingOne::Own(table.start(self, key, vec![ask], asking, start)),
         }
     }
 
     /// Whether anybody is fetching this whom one may join.
-    pub(crate) fn is_under_way(&self, key: &Key, ask: &Ask, now: Moment, age_max: Option<Duration>) -> bool {
-        self.0.lock().joinable(key, ask, now, age_max).is_some()
+    pub(crate) fn is_under_way(&self, key: &Key, ask: &Ask, asking: Asking) -> bool {
+        self.0.lock().joinable(key, ask, asking).is_some()
     }
 
     /// The source has answered: from now on the flight goes on without its waiters.
@@ -280,11 +313,12 @@ pub(crate) enum BoardingOne<X> {
 }
 
 impl Table {
-    fn joinable(&self, key: &Key, ask: &Ask, now: Moment, age_max: Option<Duration>) -> Option<u64> {
+    fn joinable(&self, key: &Key, ask: &Ask, asking: Asking) -> Option<u64> {
         let serial = *self.asks.get(&(key.clone(), ask.clone()))?;
         let flight = self.flights.get(&serial)?;
-        let young = age_max.is_none_or(|max| now.since(flight.started).is_some_and(|age| age <= max));
-        young.then_some(serial)
+        let young = asking.age_max.is_none_or(|max| asking.now.since(flight.started).is_some_and(|age| age <= max));
+        // Others may have written the value since.
+        (young && flight.passage == asking.passage).then_some(serial)
     }
 
     fn start(
@@ -292,15 +326,17 @@ impl Table {
         flights: &Arc<Flights>,
         key: &Key,
         asks: Vec<Ask>,
-        started: Moment,
+        asking: Asking,
         start: impl FnOnce(Departure) -> BoxFuture<'static, Answer>,
     ) -> Ticket {
         self.serial += 1;
         let serial = self.serial;
         let token = Arc::new(Token::default());
-        let overtaken = self.writes.values().any(|write| !write.landing && write.scope.holds(key));
+        let overtaken = asking.passage == Passage::Closed
+            || self.writes.values().any(|write| !write.landing && write.scope.holds(key));
         let asked = asks.as_slice().into();
-        let departure = Departure { serial, started, token: Arc::clone(&token), asks: asked, sparing: None };
+        let Asking { now: started, passage, .. } = asking;
+        let departure = Departure { serial, started, passage, token: Arc::clone(&token), asks: asked, sparing: None };
         let fetching = start(departure).shared();
         if overtaken {
             // The source may change at any moment until the write ends. Who asks later must not be told what was
@@ -311,7 +347,7 @@ impl Table {
         }
         let ticket =
             Ticket { flights: Arc::clone(flights), serial, token: Arc::clone(&token), fetching: fetching.clone() };
-        let flight = Flight { key: key.clone(), asks, started, token, fetching, waiters: 1, answered: false };
+        let flight = Flight { key: key.clone(), asks, started, passage, token, fetching, waiters: 1, answered: false };
         self.flights.insert(serial, flight);
         ticket
     }

@@ -134,6 +134,16 @@ impl Freshness {
         }
     }
 
+    /// The same of what is not known but by name: at most so old.
+    pub(crate) fn noted_age_max(&self, key: &Key, is_absence: bool) -> Option<Duration> {
+        if is_absence {
+            return Some(self.absent_max_age.unwrap_or(Duration::ZERO));
+        }
+        let age = self.value_age_max(key)?;
+        let stale = self.stale_while_revalidate.max(self.stale_if_error);
+        (self.expiry != Expiry::Revalidate).then(|| age.saturating_add(stale))
+    }
+
     /// Whether the source can tell that it still has this very version.
     pub(crate) fn is_renewable(&self, content: &Content) -> bool {
         self.expiry == Expiry::Revalidate && content.meta().is_some_and(|meta| meta.version.matches(&meta.version))

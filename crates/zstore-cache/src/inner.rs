@@ -3,7 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,9 +23,10 @@ use crate::{
     gates::Gates,
     inspection::counters::Tallies,
     landings::Landings,
-    name::BlobId,
+    name::{BlobId, Home},
     opening::Opening,
     ranges::runs::Nearness,
+    sharing::Sharing,
     tier::Tier,
     watch::{Moment, Watch},
 };
@@ -49,7 +50,7 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) namespace: Namespace,
     /// Guards what is resident. It is held for bookkeeping only, and taken after the flights' lock where both are
     /// needed.
-    pub(crate) catalog: Mutex<Catalog>,
+    pub(crate) catalog: Arc<Mutex<Catalog>>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) landings: Landings,
@@ -60,6 +61,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) retry_removals_at: AtomicU64,
     pub(crate) tallies: Arc<Tallies>,
     pub(crate) stamps: Stamps,
+    /// What is settled with others, if the tier is one that caches share, once it is open.
+    pub(crate) sharing: OnceLock<Arc<Sharing>>,
     /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.
     pub(crate) holds_memory: bool,
     pub(crate) tier: Tier<T>,
@@ -86,7 +89,8 @@ impl<S: ReadStore + ?Sized, T: ?Sized> Inner<S, T> {
 
     /// Where a blob lies in the tier.
     pub(crate) fn blob_key(&self, id: &BlobId) -> Result<Key> {
-        self.namespace.space().blob_key(&id.key, id.part)
+        let space = if id.home == Home::OWN { self.namespace.space() } else { self.catalog.lock().space(id.home) };
+        space.blob_key(&id.key, id.part)
     }
 
     /// An error of the cache itself, about `key`.

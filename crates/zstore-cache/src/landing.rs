@@ -8,6 +8,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 
+use zstore_directory::Pass;
 use zstore_format::{Content, Header, Part};
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     inspection::counters::Count,
     name::BlobId,
     room::Claimed,
+    sharing::{Leave, Led},
     watch::{Mark, Moment},
 };
 
@@ -51,9 +53,9 @@ struct Draft {
     expires: Option<Timestamp>,
 }
 
-impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Lands what a flight brought: the value, its absence, or each block of it that came whole.
-    pub(crate) async fn land_fetched(&self, key: &Key, fetched: &Fetched, departure: &Departure) -> Landed {
+    pub(crate) async fn land_fetched(self: &Arc<Self>, key: &Key, fetched: &Fetched, departure: &Departure) -> Landed {
         if let Some((meta, bytes)) = fetched.whole() {
             return self.land(Content::Whole(meta.clone()), bytes.clone(), departure).await;
         }
@@ -62,7 +64,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             Fetched::Missing => {
                 return self.land(Content::Absent(key.clone()), Bytes::new(), departure).await;
             }
-            Fetched::Unchanged(_) => return Landed::Outdated,
+            Fetched::Unchanged(_) | Fetched::Here => return Landed::Outdated,
         };
         let mut landed = Landed::Outdated;
         for piece in pieces {
@@ -79,12 +81,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Lands one blob that was fetched.
-    async fn land(&self, content: Content, bytes: Bytes, departure: &Departure) -> Landed {
+    async fn land(self: &Arc<Self>, content: Content, bytes: Bytes, departure: &Departure) -> Landed {
         let Departure { started, token, sparing, .. } = departure;
         if token.is_doomed() {
             return Landed::Outdated;
         }
-        if self.tier.is_down() || !self.is_open().await {
+        if self.tier.is_down() || !self.is_open().await || !self.is_ready().await {
             return Landed::TierFault;
         }
         let draft = self.draft(content, bytes, *started);
@@ -105,39 +107,63 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             }
             Ok(claimed) => {
                 let _gate = self.gates.enter(&draft.id.key).await;
-                self.write_blob(claimed, draft, token).await
+                let Some(leave) = self.begin_landing(departure.passage) else { return Landed::Outdated };
+                self.write_blob(claimed, draft, token, &leave).await
             }
         }
     }
 
     /// Lands a value that was written to the source. The caller holds the gate of the key.
-    pub(crate) async fn land_written(&self, meta: Meta, bytes: Bytes, written: Moment, token: &Token) {
-        if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() {
+    pub(crate) async fn land_written(
+        &self,
+        meta: Meta,
+        bytes: Bytes,
+        written: Moment,
+        token: &Token,
+        leave: &Leave<'_>,
+    ) {
+        if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() || !self.is_loaded() {
             return;
         }
         // A slice would keep the whole buffer of its writer in memory.
         let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
         if let Ok(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
-            self.write_blob(claimed, draft, token).await;
+            self.write_blob(claimed, draft, token, leave).await;
         }
     }
 
-    async fn write_blob(&self, mut claimed: Claimed<'_, S, T>, draft: Draft, token: &Token) -> Landed {
+    async fn write_blob(
+        &self,
+        mut claimed: Claimed<'_, S, T>,
+        draft: Draft,
+        token: &Token,
+        leave: &Leave<'_>,
+    ) -> Landed {
         let Draft { id, entry, payload, .. } = draft;
         let Ok(name) = self.blob_key(&id) else { return Landed::Outdated };
         if token.is_doomed() || self.has_whole(&entry.content) {
             return Landed::Outdated;
         }
         let now = self.watch.moment();
-        let beside = self.catalog.lock().leave_beside(&entry.content, |other| self.lasts(other, now));
+        let beside = {
+            let mut catalog = self.catalog.lock();
+            if let Some(state) = leave.state {
+                catalog.confirm(&id.key, Some(state));
+            }
+            catalog.leave_beside(&entry.content, id.part, |other| self.lasts(other, now))
+        };
         // Before the first wait: what left its place must not come back if this is given up.
         if !self.remove_gated(beside).await {
             return Landed::TierFault;
         }
+        claimed.announce(&entry);
+        if !self.write_books().await {
+            return Landed::TierFault;
+        }
         claimed.write();
         let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
-        if written && self.commit(&mut claimed, entry, token) {
+        if written && self.commit(&mut claimed, entry, token, leave.state) {
             return Landed::Resident;
         }
         if let Some(gone) = claimed.spoil() {
@@ -147,11 +173,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Makes a written blob resident, unless a write to its key has begun.
-    fn commit(&self, claimed: &mut Claimed<'_, S, T>, entry: Entry, token: &Token) -> bool {
+    fn commit(&self, claimed: &mut Claimed<'_, S, T>, entry: Entry, token: &Token, state: Option<Pass>) -> bool {
+        let seat = claimed.seat();
         let Some(claim) = claimed.take() else { return false };
         let mut catalog = self.catalog.lock();
         // Under the lock: whoever dooms the token takes what is resident out of service after that, and finds this too.
-        let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry) };
+        let key = claim.key.key.clone();
+        let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry, seat) };
+        if let (Ok(()), Some(state)) = (&refused, state) {
+            catalog.set_state(&key, state);
+        }
         drop(catalog);
         match refused {
             Ok(()) => true,
@@ -217,6 +248,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn learn(self: &Arc<Self>, key: &Key, fetched: &Fetched, departure: &Departure) {
         let (found, version) = match fetched {
             Fetched::Missing => (None, None),
+            Fetched::Here => return,
             Fetched::Unchanged(version) => (None, Some(version)),
             Fetched::Value { meta, .. } => (Some(meta), Some(&meta.version)),
         };
@@ -252,11 +284,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         fetched: Arc<Fetched>,
         departure: Departure,
         aloft: Aloft,
+        led: Led,
     ) {
         self.learn(&key, &fetched, &departure).await;
         let lands = match &*fetched {
             Fetched::Missing => self.settings.freshness.absent_max_age.is_some(),
-            Fetched::Unchanged(_) => false,
+            Fetched::Unchanged(_) | Fetched::Here => false,
             Fetched::Value { pieces, .. } => !pieces.is_empty(),
         };
         let too_large = self.settings.size_max.is_some_and(|max| fetched.bytes() > max);
@@ -279,7 +312,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let landing = async move {
             let landed = inner.land_fetched(&key, &fetched, &departure).await;
             departure.token.landed(landed);
-            drop((aloft, permit));
+            drop((led, aloft, permit));
         };
         self.landings.carry(landing).await;
         self.retry_removals().await;

@@ -113,6 +113,7 @@ mod read;
 mod renewal;
 mod resident;
 mod room;
+mod sharing;
 mod store;
 mod sync;
 mod tier;

@@ -1,6 +1,12 @@
 //! Opening a tier: making it ours, or finding again what we left in it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
@@ -15,13 +21,7 @@ use zstore_format::{
 use zstore_policy::Reason;
 
 use crate::{
-    catalog::{Entry, Place},
-    flights::Scope,
-    inner::Inner,
-    inspection::counters::Count,
-    name::BlobId,
-    tier::CONCURRENT_MAX,
-    watch::{Mark, Moment},
+    catalog::Entry, flights::Scope, inner::Inner, inspection::counters::Count, name::BlobId, tier::CONCURRENT_MAX,
 };
 
 /// A tier that could not be opened is tried again after so many milliseconds.
@@ -33,6 +33,8 @@ const WRITTEN_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Opening {
     open: AtomicBool,
+    /// Whether all is in the catalog that an earlier process left.
+    is_known: AtomicBool,
     retry_at: AtomicU64,
     /// Held by the one who opens.
     turn: tokio::sync::Mutex<()>,
@@ -47,13 +49,13 @@ impl Opening {
         self.open.load(Ordering::Acquire)
     }
 
-    /// A write begins. It is remembered if the tier is not open.
+    /// A write begins. It is remembered if what the tier holds is not known yet.
     pub(crate) fn note(&self, scope: &Scope) {
-        if self.is_open() {
+        if self.is_known.load(Ordering::Acquire) {
             return;
         }
         let mut written = self.written.lock();
-        if self.is_open() {
+        if self.is_known.load(Ordering::Acquire) {
             return;
         }
         if written.len() < WRITTEN_MAX {
@@ -64,19 +66,32 @@ impl Opening {
     }
 }
 
-impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+impl Opening {
+    /// What the tier holds is in the catalog, whose lock the caller holds. Answers what of it has to leave, which
+    /// `leave` is told by what was written meanwhile.
+    pub(crate) fn take_written<V>(&self, leave: impl FnOnce(&[Scope]) -> V) -> V {
+        let mut written = self.written.lock();
+        let left = leave(&written);
+        written.clear();
+        // Under both locks: a write that is not remembered finds what was recovered.
+        self.is_known.store(true, Ordering::Release);
+        left
+    }
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Opens the tier for the first time. A tier that fails is tried again later, and passed by until then.
     ///
     /// # Errors
     /// Only if the tier holds what is not ours, or is of a format that we do not know.
-    pub(crate) async fn open(&self) -> Result<()> {
+    pub(crate) async fn open(self: &Arc<Self>) -> Result<()> {
         let _turn = self.opening.turn.lock().await;
         self.try_open().await
     }
 
     /// Whether the tier may be written. Tries to open it if that is due. Not for a caller who holds a gate: what is
     /// found may have to leave through it.
-    pub(crate) async fn is_open(&self) -> bool {
+    pub(crate) async fn is_open(self: &Arc<Self>) -> bool {
         if self.opening.is_open() {
             return true;
         }
@@ -90,11 +105,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.opening.is_open()
     }
 
-    async fn try_open(&self) -> Result<()> {
-        let opened = if self.holds_memory {
-            self.tier.delete_prefix(self.namespace.prefix()).await
-        } else {
-            self.reopen().await
+    async fn try_open(self: &Arc<Self>) -> Result<()> {
+        let opened = match self.shared_directory() {
+            Some(directory) => self.open_shared(&directory).await,
+            None if self.holds_memory => self.open_empty().await,
+            None => self.reopen().await,
         };
         match opened {
             Ok(()) => self.opening.open.store(true, Ordering::Release),
@@ -107,6 +122,20 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             }
         }
         Ok(())
+    }
+
+    /// A tier in memory begins empty.
+    async fn open_empty(&self) -> Result<()> {
+        self.tier.delete_prefix(self.namespace.prefix()).await?;
+        self.opening.take_written(|_| ());
+        Ok(())
+    }
+
+    async fn open_shared(self: &Arc<Self>, directory: &Path) -> Result<()> {
+        if self.mark().await? == Marked::Torn {
+            let _ = self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await;
+        }
+        self.join(directory).await
     }
 
     async fn reopen(&self) -> Result<()> {
@@ -126,15 +155,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let expires = self.useful_until(&entry.content, entry.fetched);
                 catalog.recover(id, size, entry, expires);
             }
-            let mut written = self.opening.written.lock();
-            let mut surplus =
-                catalog.leave_where(Reason::Invalidated, |key| written.iter().any(|scope| scope.holds(key)));
+            let mut surplus = self.opening.take_written(|written| {
+                catalog.leave_where(Reason::Invalidated, |key| written.iter().any(|scope| scope.holds(key)))
+            });
             let trimmed = catalog.trim(now);
             self.count_leaving(&trimmed);
             surplus.extend(trimmed);
-            written.clear();
-            // Under both locks: a write that is not remembered finds what was recovered.
-            self.opening.open.store(true, Ordering::Release);
             surplus
         };
         self.remove(surplus).await;
@@ -228,14 +254,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.tier.delete(&found.key).await?;
             return Ok(None);
         };
-        let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
-        let validated = Mark::new(Moment::noted(header.fetched, self.watch.moment()));
-        let entry = Entry { content: header.content, fetched: header.fetched, validated, place };
-        Ok(Some(Blob { id, size: found.size, entry }))
+        Ok(Some(Blob { id, size: found.size, entry: self.entry_of(header) }))
     }
 
     /// Which blob a header tells of; `None` if this cache would never have written it.
-    fn blob_id(&self, header: &Header) -> Option<BlobId> {
+    pub(crate) fn blob_id(&self, header: &Header) -> Option<BlobId> {
         let part = match &header.content {
             Content::Whole(_) | Content::Absent(_) => Part::Whole,
             Content::Block(meta, extent) => {
@@ -248,7 +271,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Whether a blob of that time is of use at present.
-    fn is_wanted(&self, content: &Content, fetched: Timestamp) -> bool {
+    pub(crate) fn is_wanted(&self, content: &Content, fetched: Timestamp) -> bool {
         let now = self.watch.now();
         match (content, self.useful_until(content, fetched)) {
             (Content::Absent(_), _) if self.settings.freshness.absent_max_age.is_none() => false,

@@ -59,6 +59,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return Ok((meta.map(|meta| Ranges { meta, parts: Vec::new() }), outcome));
         }
         let mut skip_tier = self.tier.is_down();
+        self.confirm(key);
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.moment();
             let known = if skip_tier { None } else { self.known(key, now) };
@@ -191,14 +192,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 vec![(runs.into_iter().flatten().map(Ask::Block).collect(), Request::Ranges(ranges))]
             };
             let start = |request, departure| self.fetch(key.clone(), request, departure);
-            let (own, joined) = match self.flights.board(
-                key,
-                asks,
-                (now, self.settings.freshness.value_age_max(key)),
-                find,
-                plan,
-                start,
-            ) {
+            let (own, joined) = match self.flights.board(key, asks, self.asking(key, now), find, plan, start) {
                 Boarding::Landed(_) => return Ok(Attempt::Changed),
                 Boarding::Waits { own, joined } => (own, joined),
             };
@@ -239,6 +233,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let mut known: Option<&Meta> = None;
         let mut pieces = Pieces::default();
         for fetched in answers {
+            if matches!(**fetched, Fetched::Here) {
+                return Ok(Attempt::Changed);
+            }
             let Fetched::Value { meta, pieces: new } = &**fetched else {
                 return Ok(Attempt::Done(None, outcome));
             };

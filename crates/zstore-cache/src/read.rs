@@ -20,6 +20,7 @@ use crate::{
     ranges::blocks::Reunion,
     ranges::pieces::cut,
     renewal::Renewal,
+    sharing::{Led, Sought},
     watch::Moment,
 };
 
@@ -37,6 +38,8 @@ pub(crate) type Found<V> = Result<(Option<V>, Outcome)>;
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     Whole,
+    /// The same, of the source whatever others have of it.
+    Anew,
     Head,
     /// The whole value, unless it still has this version.
     Renewal(Version),
@@ -53,6 +56,7 @@ pub(crate) enum Boarded<X> {
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn get(self: &Arc<Self>, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        self.confirm(key);
         let conditional = options.if_match.is_some() || options.if_none_match.is_some();
         let now = self.watch.moment();
         let known = if conditional { self.known(key, now) } else { None };
@@ -117,6 +121,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn whole(self: &Arc<Self>, key: &Key) -> Found<Object> {
         let id = BlobId::whole(key.clone());
         let (mut skip_tier, mut attempts) = (self.tier.is_down(), 0);
+        self.confirm(key);
         let (fetched, outcome) = loop {
             let now = self.watch.moment();
             let find = || if skip_tier { None } else { self.probe(&id, now) };
@@ -136,9 +141,21 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                     if !skip_tier && let Reunion::Done(object, outcome) = self.whole_of_blocks(key).await? {
                         return Ok((object, outcome));
                     }
-                    match self.board_one(key, Ask::Whole, Request::Whole, now, find_fresh) {
+                    let request = if skip_tier { Request::Anew } else { Request::Whole };
+                    match self.board_one(key, Ask::Whole, request, now, find_fresh) {
                         Boarded::Landed(entry) => (entry, Outcome::Hit),
-                        Boarded::Waits(ticket, outcome) => break (ticket.answer().await?, outcome),
+                        Boarded::Waits(ticket, outcome) => {
+                            let fetched = ticket.answer().await?;
+                            if !matches!(*fetched, Fetched::Here) {
+                                break (fetched, outcome);
+                            }
+                            attempts += 1;
+                            if attempts > ATTEMPTS_MAX {
+                                break (Arc::new(self.request(key, &Request::Anew).await?), Outcome::Miss);
+                            }
+                            skip_tier |= attempts == ATTEMPTS_MAX;
+                            continue;
+                        }
                     }
                 }
             };
@@ -177,22 +194,39 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// What is known of the value, and how it was come by.
     pub(crate) async fn find_head(self: &Arc<Self>, key: &Key) -> Found<Meta> {
+        self.confirm(key);
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(found) = self.find_head_once(key).await? {
+                return Ok(found);
+            }
+        }
+        Ok((self.request(key, &Request::Head).await?.meta().cloned(), Outcome::Miss))
+    }
+
+    /// None if it is to be looked for again, because another cache found it meanwhile.
+    async fn find_head_once(self: &Arc<Self>, key: &Key) -> Result<Option<(Option<Meta>, Outcome)>> {
+        if self.known(key, self.watch.moment()).is_none() {
+            self.acquaint(key, Sought::Meta).await;
+        }
         let now = self.watch.moment();
         let find = || self.known(key, now);
         let find_fresh = || find().filter(|entry| self.standing(entry, now).is_fresh());
         let (known, outcome) = match find() {
             Some(known) => match self.renewal(&known, false, now).await? {
                 Renewal::Served(outcome) => (known, outcome),
-                Renewal::Outdated(fetched, outcome) => return Ok((fetched.meta().cloned(), outcome)),
+                Renewal::Outdated(fetched, _) if matches!(*fetched, Fetched::Here) => return Ok(None),
+                Renewal::Outdated(fetched, outcome) => return Ok(Some((fetched.meta().cloned(), outcome))),
             },
             None => match self.board_one(key, Ask::Head, Request::Head, now, find_fresh) {
                 Boarded::Landed(known) => (known, Outcome::Hit),
                 Boarded::Waits(ticket, outcome) => {
-                    return Ok((ticket.answer().await?.meta().cloned(), outcome));
+                    let fetched = ticket.answer().await?;
+                    let is_here = matches!(*fetched, Fetched::Here);
+                    return Ok((!is_here).then(|| (fetched.meta().cloned(), outcome)));
                 }
             },
         };
-        Ok((known.content.meta().cloned(), outcome))
+        Ok(Some((known.content.meta().cloned(), outcome)))
     }
 
     /// Joins the flight of one ask or starts it, unless `find` finds what landed meanwhile.
@@ -205,8 +239,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         find: impl FnOnce() -> Option<X>,
     ) -> Boarded<X> {
         let start = |departure| self.fetch(key.clone(), request, departure);
-        let age_max = self.settings.freshness.value_age_max(key);
-        match self.flights.board_one(key, ask, (now, age_max), find, start) {
+        match self.flights.board_one(key, ask, self.asking(key, now), find, start) {
             BoardingOne::Landed(found) => Boarded::Landed(found),
             BoardingOne::Own(ticket) => Boarded::Waits(ticket, Outcome::Miss),
             BoardingOne::Joined(ticket) => Boarded::Waits(ticket, Outcome::Coalesced),
@@ -246,8 +279,32 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let inner = Arc::clone(self);
         let aloft = Aloft::new(&self.flights, &departure);
         async move {
+            let blocks = departure.blocks();
+            let sought = match &request {
+                Request::Whole => Some(Sought::Whole),
+                Request::Ranges(_) if !blocks.is_empty() => Some(Sought::Blocks(&blocks)),
+                Request::Ranges(ranges) => Some(Sought::Ranges(ranges)),
+                Request::Anew | Request::Head | Request::Renewal(_) => None,
+            };
+            let led = match sought {
+                Some(sought) => {
+                    let mut led = inner.try_lead(&key);
+                    if inner.acquaint(&key, sought).await {
+                        return Ok(Arc::new(Fetched::Here));
+                    }
+                    // What another fetches is perhaps here when it is done.
+                    if led.is_others() {
+                        led = inner.lead(&key).await;
+                        if inner.acquaint(&key, sought).await {
+                            return Ok(Arc::new(Fetched::Here));
+                        }
+                    }
+                    led
+                }
+                None => Led::Alone,
+            };
             let fetched = Arc::new(inner.request(&key, &request).await?);
-            inner.land_behind(key, Arc::clone(&fetched), departure, aloft).await;
+            inner.land_behind(key, Arc::clone(&fetched), departure, aloft, led).await;
             Ok(fetched)
         }
         .boxed()
@@ -265,7 +322,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     async fn ask(&self, key: &Key, request: &Request) -> Result<Fetched> {
         Ok(match request {
-            Request::Whole => self.source.get(key, &GetOptions::default()).await?.into(),
+            Request::Whole | Request::Anew => self.source.get(key, &GetOptions::default()).await?.into(),
             Request::Renewal(version) => {
                 self.source.get(key, &GetOptions::default().if_none_match(version.clone())).await?.into()
             }

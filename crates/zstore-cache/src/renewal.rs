@@ -60,7 +60,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Fetched::Unchanged(version) => Some(version),
             // What was transferred is served rather than what is resident: it is younger.
             Fetched::Value { meta, pieces } if pieces.is_empty() => Some(&meta.version),
-            Fetched::Value { .. } | Fetched::Missing => None,
+            Fetched::Value { .. } | Fetched::Missing | Fetched::Here => None,
         };
         let own = entry.content.meta().filter(|_| self.settings.freshness.is_renewable(&entry.content));
         let same = own.zip(found).is_some_and(|(own, found)| own.version.matches(found));

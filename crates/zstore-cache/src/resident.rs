@@ -44,12 +44,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let wanted = range.start - extent.start..range.end - extent.start;
         let begun = self.watch.running();
         let read = self.read_blob_part(&name, header_bytes, wanted).await;
+        self.write_touches().await;
         self.tallies.tier_took(self.watch.running().saturating_sub(begun));
         match read {
             BlobRead::Sound(header, read, bytes) if header.stamp == stamp => {
                 self.served(&id.key, cut(&bytes, extent.start + read.start, &range))
             }
             BlobRead::Fault => None,
+            BlobRead::Sound(..) | BlobRead::Gone if self.sharing.get().is_some() => {
+                self.forget(id, entry);
+                None
+            }
             BlobRead::Sound(..) | BlobRead::Gone => {
                 self.drop_resident(id, entry, Reason::Invalidated).await;
                 None
@@ -103,14 +108,26 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         BlobRead::Sound(Box::new(header), read, body)
     }
 
+    /// Forgets a blob that others removed or put another one in the place of.
+    fn forget(&self, id: &BlobId, entry: &Arc<Entry>) {
+        let gone = self.catalog.lock().forget(id, entry);
+        if let Some(gone) = gone {
+            self.measure_room();
+            self.catalog.lock().left(gone);
+        }
+    }
+
     /// Drops a resident whose bytes are not what they should be, unless another one took its place. Whether it was
     /// dropped.
     async fn drop_resident(self: &Arc<Self>, id: &BlobId, entry: &Arc<Entry>, reason: Reason) -> bool {
-        let gone = {
+        let (gone, was_guest) = {
             let mut catalog = self.catalog.lock();
-            if catalog.is_resident(id, entry) { catalog.leave(id, reason) } else { None }
+            match catalog.is_resident(id, entry) {
+                true => (catalog.leave(id, reason), false),
+                false => (None, catalog.is_guest(id, entry) && catalog.forget(id, entry).is_none()),
+            }
         };
-        let dropped = gone.is_some();
+        let dropped = gone.is_some() || was_guest;
         self.remove_behind(gone.into_iter().collect()).await;
         dropped
     }

@@ -15,7 +15,7 @@ use zstore_core::{Error, Key, ReadStore, Store, Timestamp};
 use zstore_policy::{Grant, Refused};
 
 use crate::{
-    catalog::{Claim, Entry, Gone},
+    catalog::{Claim, Entry, Gone, Record},
     flights::Token,
     inner::Inner,
     inspection::counters::Count,
@@ -29,7 +29,7 @@ use crate::{
 const RETRIES_MAX: usize = 64;
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-type Granted = Result<Grant<BlobId, Arc<Entry>>, Refused>;
+type Granted = Result<Grant<BlobId, Record>, Refused>;
 
 /// A claim on room; dropping it gives the room back, or leaves it to a later clean-up if something may have been
 /// written.
@@ -37,10 +37,23 @@ type Granted = Result<Grant<BlobId, Arc<Entry>>, Refused>;
 pub(crate) struct Claimed<'a, S: ReadStore + ?Sized, T: Store + ?Sized> {
     inner: &'a Inner<S, T>,
     claim: Option<Claim>,
+    /// Its seat in the journal, once it was announced there.
+    seat: Option<u32>,
     written: bool,
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Claimed<'_, S, T> {
+    /// Puts down in the journal that this is about to be written.
+    pub(crate) fn announce(&mut self, entry: &Entry) {
+        if let Some(claim) = &self.claim {
+            self.seat = self.inner.catalog.lock().announce(claim, entry);
+        }
+    }
+
+    pub(crate) const fn seat(&self) -> Option<u32> {
+        self.seat
+    }
+
     /// From now on there may be bytes of it in the tier.
     pub(crate) const fn write(&mut self) {
         self.written = true;
@@ -58,7 +71,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Claimed<'_, S, T> {
 
     /// Gives the claim up; what may have been written is to be removed.
     pub(crate) fn spoil(mut self) -> Option<Gone> {
-        self.claim.take().map(|claim| self.inner.catalog.lock().spoil(claim))
+        let seat = self.seat;
+        self.claim.take().map(|claim| self.inner.catalog.lock().spoil(claim, seat))
     }
 }
 
@@ -67,10 +81,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Claimed<'_, S, T> {
         if let Some(claim) = self.claim.take() {
             let mut catalog = self.inner.catalog.lock();
             if self.written {
-                let gone = catalog.spoil(claim);
+                let gone = catalog.spoil(claim, self.seat);
                 catalog.strand(gone);
             } else {
-                catalog.abort(claim);
+                catalog.abort(claim, self.seat);
             }
         }
         // A claim that was committed is over too: what it holds may leave again.
@@ -88,6 +102,8 @@ struct Owed<'a, S: ReadStore + ?Sized, T: Store + ?Sized> {
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Owed<'_, S, T> {
     fn left(mut self) {
         if let Some(gone) = self.gone.take() {
+            // Others may have had the room of it already.
+            self.inner.measure_room();
             self.inner.catalog.lock().left(gone);
             self.inner.room_moved.notify_waiters();
         }
@@ -114,6 +130,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         weight: u64,
         expires: Option<Timestamp>,
     ) -> Result<Claimed<'_, S, T>, Landed> {
+        self.extend_room(weight).await;
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
         self.clear_for(id, granted).await
     }
@@ -134,6 +151,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if Handle::try_current().is_err() {
             return self.claim(id, weight, expires).await;
         }
+        self.extend_room(weight).await;
         match self.tier.bear_with(self.grant_in_turn(id, weight, expires, token)).await {
             Some(Some(granted)) => self.clear_for(id, granted).await,
             Some(None) => Err(Landed::Outdated),
@@ -177,7 +195,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     pub(crate) const fn claimed(&self, claim: Claim) -> Claimed<'_, S, T> {
-        Claimed { inner: self, claim: Some(claim), written: false }
+        Claimed { inner: self, claim: Some(claim), seat: None, written: false }
     }
 
     pub(crate) fn refused(&self, key: &Key, refused: Refused) -> Landed {
@@ -210,6 +228,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn remove_each(&self, gone: Vec<Gone>, enters: bool) -> bool {
         // All are owed before the first wait, so that none is lost if the wait is given up.
         let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
+        // A kill must not make forgotten that it may be gone.
+        if !owed.is_empty() && !self.write_books().await {
+            return false;
+        }
         let silent = AtomicBool::new(false);
         let removals: Vec<_> = owed.into_iter().map(|owed| self.remove_owed(owed, enters, &silent)).collect();
         stream::iter(removals).buffer_unordered(CONCURRENT_MAX).fold(true, async |all, gone| all && gone).await

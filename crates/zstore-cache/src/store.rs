@@ -167,7 +167,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> CacheStore<S,
     #[must_use]
     pub fn under<U: Store + ?Sized>(&self, tier: Arc<U>) -> Builder<Self, U> {
         let below = Arc::clone(&self.0);
-        let (freshness, clock) = (below.settings.freshness.deferred(), below.watch.clock());
+        let (freshness, clock) =
+            (below.settings.freshness.deferred(below.shared_directory().is_some()), below.watch.clock());
         Builder::new(Arc::new(self.clone()), tier).freshness(freshness).clock(clock).over(below)
     }
 

@@ -81,6 +81,10 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::GetRanges, bytes, self.store.get_ranges(key, ranges)).await
     }
 
+    pub(crate) async fn head(&self, key: &Key) -> Result<Option<Meta>> {
+        self.guard(Operation::Head, 0, self.store.head(key)).await
+    }
+
     pub(crate) async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<()> {
         // Its time begins when its turn comes: those that wait for others do not hang.
         let _turn = self.sets.acquire().await;
@@ -92,6 +96,11 @@ impl<T: Store + ?Sized> Tier<T> {
     /// after a restart.
     pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
         self.watch(Operation::Delete, 0, self.store.delete(key)).await
+    }
+
+    /// Deletes all below a prefix, in the same way.
+    pub(crate) async fn delete_all(&self, prefix: &Prefix) -> Result<()> {
+        self.watch(Operation::DeletePrefix, 0, self.store.delete_prefix(prefix)).await
     }
 
     /// The next of a listing.
@@ -149,7 +158,7 @@ impl<T: Store + ?Sized> Tier<T> {
         result
     }
 
-    fn fault(&self, error: &Error) {
+    pub(crate) fn fault(&self, error: &Error) {
         self.tallies.add_everywhere(Count::TierFaults, 1);
         let streak = self.streak.fetch_add(1, Ordering::Relaxed) + 1;
         // One call that cannot be answered may be bad luck (no file descriptor left); one that takes for ever is not.

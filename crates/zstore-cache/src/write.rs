@@ -27,6 +27,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             Arc::clone(below).drop_value(key.clone()).await;
         }
         let _gate = self.gates.enter(&key).await;
+        let _shared = self.begin_shared_write(&key).await;
         self.doom(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
     }
@@ -37,6 +38,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if let Some(below) = &self.below {
             Arc::clone(below).drop_values(prefix.clone(), reason).await;
         }
+        let _shared = self.begin_shared_write_below().await;
         self.doom(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
     }
@@ -75,6 +77,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
             self.delete_blob(&BlobId::new(key.clone(), part), &AtomicBool::new(false)).await;
         }
+        self.remove_shared(key).await;
     }
 
     /// Removes every blob of the keys below a prefix: what is resident at once, what is leaving or on its way after it.
@@ -89,6 +92,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let _gate = self.gates.enter(&key).await;
             self.drop_key(&key, reason).await;
         }
+        self.remove_shared_below(prefix).await;
     }
 }
 
@@ -96,14 +100,17 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
         self.prepare().await;
         let _gate = self.gates.enter(&key).await;
+        let shared = self.begin_shared_write(&key).await;
         let writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Replaced).await;
         let started = self.watch.moment();
         let version = self.source.set(&key, value.clone(), mode).await?;
         let token = writing.written();
-        if self.settings.write_mode == WriteMode::Through {
+        if self.settings.write_mode == WriteMode::Through
+            && let Some(leave) = self.leave_of_write(&key, shared.as_ref())
+        {
             let meta = Meta { key, size: value.size(), modified: None, version: version.clone() };
-            self.land_written(meta, value.into_bytes(), started, &token).await;
+            self.land_written(meta, value.into_bytes(), started, &token, &leave).await;
         }
         Ok(version)
     }
@@ -111,6 +118,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn delete(self: Arc<Self>, key: Key) -> Result<()> {
         self.prepare().await;
         let _gate = self.gates.enter(&key).await;
+        let _shared = self.begin_shared_write(&key).await;
         let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
         self.source.delete(&key).await
@@ -118,6 +126,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
         self.prepare().await;
+        let _shared = self.begin_shared_write_below().await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, Reason::Invalidated).await;
         self.source.delete_prefix(&prefix).await

@@ -40,7 +40,7 @@ mod sync {
     }
 }
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
 use shuttle::{
@@ -54,16 +54,17 @@ use zstore_core::{Key, Meta, Prefix, SystemClock, Version};
 
 use self::{
     fetched::Fetched,
-    flights::{Answer, Ask, Boarding, BoardingOne, Departure, Flights, Scope, Token},
+    flights::{Answer, Ask, Asking, Boarding, BoardingOne, Departure, Flights, Passage, Scope, Token},
     sync::{AtomicBool, Mutex, Ordering},
-    watch::{Moment, Watch},
+    watch::Watch,
 };
 
 const BLOCKS: u64 = 3;
 
 /// Nothing here is ever too old to be joined.
-fn now() -> (Moment, Option<Duration>) {
-    (Watch::new(Arc::new(SystemClock::new())).moment(), None)
+fn now() -> Asking {
+    let now = Watch::new(Arc::new(SystemClock::new())).moment();
+    Asking { now, age_max: None, passage: Passage::Alone }
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +94,7 @@ fn fetched(value: u64) -> Fetched {
 fn value(answer: &Answer) -> u64 {
     match &**answer.as_ref().unwrap() {
         Fetched::Value { meta, .. } => meta.size,
-        Fetched::Missing | Fetched::Unchanged(_) => panic!("the source always holds something"),
+        Fetched::Missing | Fetched::Here | Fetched::Unchanged(_) => panic!("the source always holds something"),
     }
 }
 

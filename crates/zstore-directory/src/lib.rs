@@ -29,4 +29,4 @@ mod shares;
 pub use boot::Boot;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
 pub use member::{Member, MemberId, Orphan};
-pub use shares::Shares;
+pub use shares::{Remove, Shares};

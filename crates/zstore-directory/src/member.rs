@@ -1,6 +1,7 @@
 //! Members: who shares a directory, and who of them lives.
 
 use std::{
+    collections::HashSet,
     fmt,
     fs::{self, File, OpenOptions},
     hash::{BuildHasher, RandomState},
@@ -172,13 +173,13 @@ impl Member {
         Ok(false)
     }
 
-    /// How many members there are, this one among them, and the dead that nobody has found yet.
-    pub(crate) fn living(&self, members: &Path) -> io::Result<u64> {
-        let mut living = 0;
+    /// All members, this one among them, and the dead that nobody has buried yet.
+    pub(crate) fn all(&self, members: &Path) -> io::Result<HashSet<u64>> {
+        let mut all = HashSet::new();
         for entry in fs::read_dir(members)? {
-            living += u64::from(entry?.file_name().to_str().and_then(MemberId::of_name).is_some());
+            all.extend(entry?.file_name().to_str().and_then(MemberId::of_name).map(|id| id.0));
         }
-        Ok(living)
+        Ok(all)
     }
 
     /// Every member that is dead and in nobody's hands.

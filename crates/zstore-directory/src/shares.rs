@@ -11,7 +11,7 @@
 //! machine may have been when its power went: either tells nothing, and what is there has to be counted.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::FileExt,
@@ -56,6 +56,9 @@ pub struct Shares {
     /// The lock of the file is the description's: among its users, the turn decides.
     turn: Mutex<()>,
 }
+
+/// Removes a file of that weight, if it is there. Whether more is wanted.
+pub type Remove<'a> = dyn FnMut(&Path, u64) -> io::Result<bool> + 'a;
 
 /// The records as they are, by place.
 #[derive(Debug)]
@@ -151,8 +154,8 @@ impl Shares {
 
     /// Takes room for so many bytes, or a piece if that is more, from the member that holds most, if that is more than
     /// its part and this one has less than its own: an equal part for each who lives. `victims` is told the journal of
-    /// that member and how much is wanted, and names files with their weights, who leave first in front; what of them
-    /// is there is removed. Answers what the member may hold now.
+    /// that member, and names files of it with their weights, who leave first in front, to what removes them as long as
+    /// that wants more. Answers what the member may hold now.
     ///
     /// # Errors
     /// As for [`grow`](Self::grow). Files may have been removed whose room is found by their owner, then.
@@ -162,14 +165,14 @@ impl Shares {
     pub async fn recall(
         &self,
         bytes: u64,
-        victims: impl FnOnce(&[u8], u64) -> Vec<(PathBuf, u64)> + Send,
+        victims: impl FnOnce(&[u8], &mut Remove<'_>) -> io::Result<()> + Send,
     ) -> io::Result<u64> {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
         let mut table = self.read()?;
         let own = self.member.id().0;
         let holders = table.holders();
-        let living = self.member.living(&self.members)?;
+        let living = self.member.all(&self.members)?.len() as u64;
         let part = self.bytes_max / living.max(1);
         let (mine, richest) =
             (holders.get(&own).copied().unwrap_or(0), holders.iter().max_by_key(|(_, bytes)| **bytes));
@@ -180,17 +183,20 @@ impl Shares {
         }
         let journal = fs::read(self.members.join(MemberId(rich).name()))?;
         let mut freed = 0_u64;
-        for (path, weight) in victims(&journal, wanted) {
-            match fs::remove_file(&path) {
+        let mut remove = |path: &Path, weight: u64| {
+            match fs::remove_file(path) {
                 Ok(()) => freed = freed.saturating_add(weight),
                 // Somebody wrote or removed it; whoever it belongs to will find that out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
-        }
+            Ok(freed < wanted)
+        };
+        let removed = victims(&journal, &mut remove);
         // Only what is gone changes hands; a kill between the two steps loses room and gives none twice.
         let taken = self.take(&mut table, rich, freed)?;
         self.add(&mut table, taken)?;
+        removed?;
         self.granted_now()
     }
 
@@ -245,7 +251,7 @@ impl Shares {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
         let orphans = self.member.orphans(&self.members)?;
-        self.inherit(self.read()?, &orphans)?;
+        self.inherit(self.read()?, &orphans.iter().map(|orphan| orphan.id().0).collect())?;
         Ok(orphans)
     }
 
@@ -289,7 +295,14 @@ impl Shares {
             read => Some(read?).filter(|table| table.boot() == Some(tag(self.boot))),
         };
         match table {
-            Some(table) => self.inherit(table, &orphans)?,
+            Some(table) => {
+                // Whose file is gone has nobody to tell what it held.
+                let known = self.member.all(&self.members)?;
+                let lost: Vec<u64> = table.holders().into_keys().filter(|id| !known.contains(id)).collect();
+                self.is_sure = lost.is_empty();
+                let dead = orphans.iter().map(|orphan| orphan.id().0).chain(lost).collect();
+                self.inherit(table, &dead)?;
+            }
             None if self.member.has_living_others(&orphans)? => return Err(damaged()),
             None => {
                 self.begin_anew()?;
@@ -299,9 +312,10 @@ impl Shares {
         Ok(orphans)
     }
 
-    fn inherit(&self, mut table: Table, orphans: &[Orphan]) -> io::Result<()> {
-        for at in 0..table.0.len() {
-            if let Some(record) = table.0[at].filter(|record| orphans.iter().any(|orphan| orphan.id().0 == record.id)) {
+    /// Puts this member's name on what the dead held.
+    fn inherit(&self, mut table: Table, dead: &HashSet<u64>) -> io::Result<()> {
+        for at in 1..table.0.len() {
+            if let Some(record) = table.0[at].filter(|record| dead.contains(&record.id)) {
                 self.write(&mut table, at, Some(Record { id: self.member.id().0, ..record }))?;
                 self.granted.fetch_add(record.granted, Ordering::AcqRel);
             }

@@ -135,6 +135,14 @@ impl Frames {
         self.close_if_full();
     }
 
+    /// Takes over all events of another, in their order.
+    pub fn extend(&mut self, other: &mut Self) {
+        if !other.is_empty() {
+            self.close();
+            self.bytes.extend(std::mem::take(other).finish());
+        }
+    }
+
     /// A blob was written.
     pub fn landed(&mut self, seat: u32) {
         self.seat(LANDED, seat);

@@ -185,7 +185,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 _ => Outlook::Miss(MissReason::PastAge),
             },
             Some(_) => Outlook::Miss(MissReason::PastAge),
-            None if self.flights.is_under_way(key, &Ask::Whole, now, freshness.value_age_max(key)) => Outlook::Join,
+            None if self.flights.is_under_way(key, &Ask::Whole, self.asking(key, now)) => Outlook::Join,
             None if residents.is_empty() => Outlook::Miss(MissReason::NotResident),
             None => Outlook::Miss(MissReason::PartsOnly),
         }

@@ -7,6 +7,7 @@ use zstore_core::{ByteRange, ErrorKind, Key, Meta, Object, ReadStore, Result, St
 
 use crate::{
     catalog::Entry,
+    fetched::Fetched,
     flights::{Ask, Boarding},
     inner::Inner,
     inspection::outcome::Outcome,
@@ -148,11 +149,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         };
         let plan = |asks: Vec<Ask>| self.plan(meta, &indices(&asks), now);
         let start = |request, departure| self.fetch(key.clone(), request, departure);
-        let (own, joined) =
-            match self.flights.board(key, asks, (now, self.settings.freshness.value_age_max(key)), find, plan, start) {
-                Boarding::Landed(()) => return Ok(Fetching::Changed),
-                Boarding::Waits { own, joined } => (own, joined),
-            };
+        let (own, joined) = match self.flights.board(key, asks, self.asking(key, now), find, plan, start) {
+            Boarding::Landed(()) => return Ok(Fetching::Changed),
+            Boarding::Waits { own, joined } => (own, joined),
+        };
         let outcome = if own.is_empty() { Outcome::Coalesced } else { Outcome::Miss };
         let tickets: Vec<_> = own.into_iter().chain(joined).collect();
         let answers = match answers(&tickets).await {
@@ -165,7 +165,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             answers => answers?,
         };
         for fetched in answers {
-            let crate::fetched::Fetched::Value { meta: found, pieces: new } = &*fetched else {
+            if matches!(*fetched, Fetched::Here) {
+                return Ok(Fetching::Changed);
+            }
+            let Fetched::Value { meta: found, pieces: new } = &*fetched else {
                 return Ok(Fetching::Missing);
             };
             if !found.is_same_value(meta) {

@@ -162,6 +162,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
         let fetched = ticket.answer().await?;
         let meta = match &*fetched {
             Fetched::Missing => return Ok(Warmth::Missing),
+            Fetched::Here => {
+                return Ok(self.fresh(&wanted.key).map_or(Warmth::Unkept(size), Warmth::Resident));
+            }
             // Unless it was dropped while the source was asked.
             Fetched::Unchanged(_) if self.fresh(&wanted.key).is_none() => return Ok(Warmth::Unkept(size)),
             Fetched::Unchanged(_) => return Ok(Warmth::Renewed(size.unwrap_or(0))),
@@ -195,8 +198,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
             inner.fetch(key.clone(), request, departure)
         };
         let find = || self.fresh(key);
-        let age_max = inner.settings.freshness.value_age_max(key);
-        match inner.flights.board_one(key, ask, (now, age_max), find, start) {
+        match inner.flights.board_one(key, ask, inner.asking(key, now), find, start) {
             BoardingOne::Landed(size) => Boarded::Landed(size),
             BoardingOne::Own(ticket) | BoardingOne::Joined(ticket) => Boarded::Waits(ticket),
         }
@@ -224,7 +226,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
     async fn head(&self, key: &Key) -> Result<Option<Meta>, Error> {
         match self.board(key, Ask::Head, Request::Head) {
             Boarded::Landed(_) => Ok(self.inner.find_head(key).await?.0),
-            Boarded::Waits(ticket) => Ok(ticket.answer().await?.meta().cloned()),
+            Boarded::Waits(ticket) => match &*ticket.answer().await? {
+                Fetched::Here => Ok(self.inner.find_head(key).await?.0),
+                fetched => Ok(fetched.meta().cloned()),
+            },
         }
     }
 

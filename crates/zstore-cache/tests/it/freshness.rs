@@ -28,7 +28,7 @@ pub(crate) async fn world(freshness: Freshness) -> World {
 }
 
 /// A cache of that freshness over that source.
-pub(crate) async fn over<S: ReadStore>(source: S, freshness: Freshness) -> World<S> {
+pub(crate) async fn over<S: ReadStore + 'static>(source: S, freshness: Freshness) -> World<S> {
     let (source, tier, clock) = (Arc::new(source), tier(), Arc::new(ManualClock::default()));
     let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier))
         .freshness(freshness)

@@ -27,6 +27,7 @@ mod restart; // what a new cache finds in an old tier
 mod schedules; // C1, in orders that seeds decide
 mod second_attack; // what was found by attacking what is newer
 mod setup; // sources, tiers, caches
+mod sharing; // C1, C2, C6: a directory that several caches use at once
 mod threads; // C1, from many threads
 mod truth; // C1
 mod warm; // fetching ahead of use

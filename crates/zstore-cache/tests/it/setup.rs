@@ -31,7 +31,9 @@ pub(crate) async fn cache() -> (Arc<Source>, Arc<Tier>, Cache) {
     (source, tier, cache)
 }
 
-pub(crate) async fn built<S: ReadStore + ?Sized, T: Store + ?Sized>(builder: Builder<S, T>) -> CacheStore<S, T> {
+pub(crate) async fn built<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static>(
+    builder: Builder<S, T>,
+) -> CacheStore<S, T> {
     builder.build().await.expect("the settings are sound")
 }
 

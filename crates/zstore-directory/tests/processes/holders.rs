@@ -7,7 +7,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use zstore_directory::{MemberId, Shares};
+use zstore_directory::{MemberId, Remove, Shares};
 
 use crate::{
     run,
@@ -305,15 +305,17 @@ pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
         }
         let poor = join().await;
         assert_eq!(poor.grow(50).await.unwrap(), 0, "there is nothing left");
-        let granted = poor.recall(150, |journal, wanted| {
-            assert_eq!((journal, wanted), (&b"journal"[..], 150));
-            vec![(file("gone"), 100), (file("a"), 100), (file("b"), 100)]
+        let granted = poor.recall(150, |journal, remove| {
+            assert_eq!(journal, b"journal");
+            assert!(remove(&file("gone"), 100)? && remove(&file("a"), 100)?);
+            assert!(!remove(&file("b"), 100)?, "that is enough");
+            Ok(())
         });
         assert_eq!(granted.await.unwrap(), 200, "for what was there");
         assert_eq!((file("a").exists(), file("c").exists()), (false, true));
         assert_eq!((rich.granted(), rich.granted_now().unwrap()), (1000, 800), "it finds out when it asks");
         // No more than half for one of two.
-        let more = |_: &[u8], wanted| vec![(file("c"), wanted)];
+        let more = |_: &[u8], remove: &mut Remove<'_>| remove(&file("c"), 300).map(|more| assert!(!more));
         assert_eq!(poor.recall(1000, more).await.unwrap(), 500);
         assert_eq!(poor.recall(1000, |_, _| panic!("it has its part")).await.unwrap(), 500);
         assert_eq!(rich.granted_to_all().await.unwrap(), 1000);

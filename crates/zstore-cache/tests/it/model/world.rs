@@ -292,7 +292,7 @@ fn brief(value: &Option<Vec<u8>>) -> String {
 }
 
 /// `None` if both marks were misread or torn: a tier that cannot be told to be ours is refused, which loses nothing.
-async fn open<T: Store>(
+async fn open<T: Store + 'static>(
     setup: &Setup,
     source: &Arc<Source>,
     tier: &Arc<T>,

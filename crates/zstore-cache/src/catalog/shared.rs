@@ -1,0 +1,196 @@
+//! The catalog of a tier that others share: what is known only from an index, and blobs of others.
+
+use std::sync::Arc;
+
+use zstore_core::{Key, Timestamp};
+use zstore_directory::Pass;
+use zstore_format::{Space, index::Noted};
+use zstore_policy::{Reason, Terms};
+
+use super::{Catalog, Entry, GUESTS_MAX, Gone, Guest, Parts, Record};
+use crate::{
+    name::{BlobId, Home},
+    sharing::books::{Note, SharedBooks},
+};
+
+impl Catalog {
+    /// From now on what happens is put down in these books.
+    pub(crate) fn keep(&mut self, books: SharedBooks) {
+        self.books = Some(books);
+    }
+
+    /// The room of this cache in bytes, and how much of it is taken by what is not known by name.
+    pub(crate) fn set_room(&mut self, room: u64, unknown: u64) {
+        self.ledger.set_overhead(unknown);
+        self.ledger.set_weight_max(Some(room));
+    }
+
+    /// Another bound on the room.
+    pub(crate) fn set_room_max(&mut self, room: u64) {
+        self.ledger.set_weight_max(Some(room));
+    }
+
+    pub(crate) fn space(&self, home: Home) -> Space {
+        // Homes are made here only, one for each space.
+        self.spaces.get(usize::from(home.0)).copied().unwrap_or(self.spaces[0])
+    }
+
+    /// The home of blobs of a space; none if there are too many.
+    pub(crate) fn home(&mut self, space: Space) -> Option<Home> {
+        let at = self.spaces.iter().position(|known| *known == space).unwrap_or_else(|| {
+            self.spaces.push(space);
+            self.spaces.len() - 1
+        });
+        u16::try_from(at).ok().map(Home)
+    }
+
+    /// A blob that an index tells of. Whether it is taken over: there is none of that name yet.
+    pub(crate) fn take_over(&mut self, id: BlobId, noted: &Noted<'_>, seat: u32, expires: Option<Timestamp>) -> bool {
+        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: noted.id, cost: 1 };
+        let guest = if self.guests > 0 { self.take_guest(&id, noted.weight) } else { None };
+        let record = Record { entry: guest, seat: Some(seat), fetched: noted.fetched, is_absence: noted.is_absence };
+        let is_early = record.entry.is_some();
+        let taken = self.ledger.recover(id.clone(), noted.weight, record, terms).is_ok();
+        if taken {
+            if is_early {
+                self.early.push(id.clone());
+            }
+            self.note(id);
+        }
+        taken
+    }
+
+    /// What is known of a guest of that weight, which is none.
+    fn take_guest(&mut self, id: &BlobId, weight: u64) -> Option<Arc<Entry>> {
+        let guest = self.keys.get(&id.key)?.guests.get(&id.part).filter(|guest| guest.weight == weight)?;
+        let entry = Arc::clone(&guest.entry);
+        self.forget_guest(id);
+        Some(entry)
+    }
+
+    /// Tells the policy, and the books, of what was read before it was taken over.
+    pub(crate) fn touch_early(&mut self) {
+        for id in std::mem::take(&mut self.early) {
+            self.probe(&id, Timestamp::from_millis(0));
+        }
+    }
+
+    /// A blob was found by its name, and read as far as its header: it weighs so much. Answers what leaves the books because that
+    /// blob is another's: the bytes of it are gone.
+    pub(crate) fn meet(
+        &mut self,
+        id: &BlobId,
+        entry: Arc<Entry>,
+        weight: u64,
+        expires: Option<Timestamp>,
+        state: Pass,
+    ) -> Option<Gone> {
+        self.confirm(&id.key, Some(state));
+        let mut gone = None;
+        match self.ledger.peek(id).map(|resident| resident.weight) {
+            Some(own) if own == weight => {
+                if let Some(record) = self.ledger.record_mut(id) {
+                    record.entry = Some(entry);
+                }
+                self.ledger.renew(id, expires.map(Timestamp::as_millis));
+                return None;
+            }
+            Some(_) => gone = self.leave(id, Reason::Invalidated),
+            None => {}
+        }
+        if self.guests >= GUESTS_MAX {
+            self.forget_all_guests();
+        }
+        let parts = self.keys.entry(id.key.clone()).or_default();
+        parts.state = Some(state);
+        if parts.guests.insert(id.part, Guest { entry, weight, expires }).is_none() {
+            self.guests += 1;
+        }
+        gone
+    }
+
+    /// As far as writes change it, the value is in this state; nobody can tell if none. What is known of it from
+    /// another one has to be looked for again before it is served.
+    pub(crate) fn confirm(&mut self, key: &Key, state: Option<Pass>) {
+        let same = |parts: &&mut Parts| state.is_some() && parts.state == state;
+        let Some(parts) = self.keys.get_mut(key).filter(|parts| !same(parts)) else { return };
+        parts.state = state;
+        self.guests -= parts.guests.len();
+        parts.guests.clear();
+        let ids: Vec<BlobId> = parts.counts.keys().map(|part| BlobId::new(key.clone(), *part)).collect();
+        for id in &ids {
+            if let Some(record) = self.ledger.record_mut(id) {
+                record.entry = None;
+            }
+        }
+        self.drop_if_empty(key);
+    }
+
+    /// What was just committed of the value is known in this state.
+    pub(crate) fn set_state(&mut self, key: &Key, state: Pass) {
+        if let Some(parts) = self.keys.get_mut(key) {
+            parts.state = Some(state);
+        }
+    }
+
+    /// Its blob is not there any more, or is another one: it leaves the books. None if it was a guest, or is not what
+    /// is known.
+    pub(crate) fn forget(&mut self, id: &BlobId, entry: &Arc<Entry>) -> Option<Gone> {
+        if self.is_resident(id, entry) {
+            return self.leave(id, Reason::Invalidated);
+        }
+        if self.is_guest(id, entry) {
+            self.forget_guest(id);
+        }
+        None
+    }
+
+    /// Whether `entry` is known of a blob of another cache.
+    pub(crate) fn is_guest(&self, id: &BlobId, entry: &Arc<Entry>) -> bool {
+        let guest = self.keys.get(&id.key).and_then(|parts| parts.guests.get(&id.part));
+        guest.is_some_and(|guest| Arc::ptr_eq(&guest.entry, entry))
+    }
+
+    pub(super) fn forget_guest(&mut self, id: &BlobId) {
+        let guest = self.keys.get_mut(&id.key).and_then(|parts| parts.guests.remove(&id.part));
+        if guest.is_some() {
+            self.guests -= 1;
+            self.drop_if_empty(&id.key);
+        }
+    }
+
+    pub(super) fn forget_guests(&mut self, key: &Key) {
+        if let Some(parts) = self.keys.get_mut(key) {
+            self.guests -= std::mem::take(&mut parts.guests).len();
+            self.drop_if_empty(key);
+        }
+    }
+
+    fn forget_all_guests(&mut self) {
+        for parts in self.keys.values_mut() {
+            parts.guests.clear();
+        }
+        self.keys.retain(|_, parts| !parts.counts.is_empty());
+        self.guests = 0;
+    }
+
+    /// What a blob in the books weighs, known or not.
+    pub(crate) fn weight(&self, id: &BlobId) -> Option<u64> {
+        self.ledger.peek(id).map(|resident| resident.weight)
+    }
+
+    /// Tells every resident that has a seat, who leaves first in front.
+    pub(crate) fn for_each_seated(&self, tell: &mut dyn FnMut(u32, Note)) {
+        for (id, resident) in self.ledger.in_order() {
+            let Record { seat, fetched, is_absence, .. } = *resident.record;
+            if let Some(seat) = seat {
+                tell(seat, Note { id: id.clone(), weight: resident.weight, fetched, is_absence });
+            }
+        }
+    }
+
+    /// Where every blob in the books lies.
+    pub(crate) fn names(&self) -> Vec<(BlobId, u64)> {
+        self.ledger.iter().map(|(id, resident)| (id.clone(), resident.weight)).collect()
+    }
+}

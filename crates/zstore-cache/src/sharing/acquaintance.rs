@@ -1,0 +1,151 @@
+//! Acquaintance: blobs are found by their names, whoever wrote them, and read as far as their headers.
+
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use zstore_core::{ByteRange, GetOptions, Key, Meta, ReadStore, Store};
+use zstore_directory::Pass;
+use zstore_format::{Damage, Header, PROBE_BYTES};
+
+use crate::{
+    catalog::{Entry, Place},
+    flights::Passage,
+    inner::Inner,
+    name::BlobId,
+    tier::CONCURRENT_MAX,
+    watch::{Mark, Moment},
+};
+
+/// What is wanted of a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sought<'a> {
+    /// All of it.
+    Whole,
+    /// What it is.
+    Meta,
+    /// These parts of it.
+    Ranges(&'a [ByteRange]),
+    /// These blocks of it.
+    Blocks(&'a BTreeSet<u64>),
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Looks in a directory that is shared for what the catalog does not know of a value. Whether anything was found.
+    ///
+    /// # Cost
+    /// A look at one file and one directory if there is nothing.
+    pub(crate) async fn acquaint(&self, key: &Key, wanted: Sought<'_>) -> bool {
+        if self.sharing.get().is_none() || self.tier.is_down() {
+            return false;
+        }
+        // Before anything is read: what is written from here on makes it another state.
+        let Passage::Open(state) = self.passage(key) else { return false };
+        let whole = BlobId::whole(key.clone());
+        if self.is_unknown(&whole) && self.meet(&whole, state).await {
+            return true;
+        }
+        let Some(present) = self.blocks_present(key).await else { return false };
+        let mut met = false;
+        let known = self.catalog.lock().any_block(key, self.watch.now(), |_| true);
+        let mut meta = known.and_then(|known| known.content.meta().cloned());
+        if meta.is_none() {
+            for index in &present {
+                let id = BlobId::block(key.clone(), *index);
+                if self.is_unknown(&id) && self.meet(&id, state).await {
+                    met = true;
+                    break;
+                }
+            }
+            let known = self.catalog.lock().any_block(key, self.watch.now(), |_| true);
+            meta = known.and_then(|known| known.content.meta().cloned());
+        }
+        let Some(meta) = meta else { return met };
+        let indices = self.wanted_blocks(&meta, wanted);
+        let ids =
+            present.iter().filter(|index| indices.contains(index)).map(|index| BlobId::block(key.clone(), *index));
+        let ids: Vec<BlobId> = ids.filter(|id| self.is_unknown(id)).collect();
+        let reads: Vec<_> = ids.iter().map(|id| self.meet(id, state)).collect();
+        stream::iter(reads).buffer_unordered(CONCURRENT_MAX).fold(met, async |met, one| met || one).await
+    }
+
+    /// Whether it is not known, or past its age, so that somebody else may have a younger one.
+    fn is_unknown(&self, id: &BlobId) -> bool {
+        let now = self.watch.moment();
+        let known = self.catalog.lock().useful(id, now.at);
+        known.is_none_or(|known| !self.standing(&known, now).is_fresh())
+    }
+
+    fn wanted_blocks(&self, meta: &Meta, wanted: Sought<'_>) -> BTreeSet<u64> {
+        let all = 0..meta.size;
+        match wanted {
+            Sought::Meta => BTreeSet::new(),
+            Sought::Blocks(indices) => indices.clone(),
+            Sought::Whole => self.blocks_of(std::slice::from_ref(&all)),
+            Sought::Ranges(ranges) => {
+                let ranges: Vec<Range<u64>> = ranges.iter().filter_map(|range| range.resolve(meta.size).ok()).collect();
+                self.blocks_of(&ranges)
+            }
+        }
+    }
+
+    /// The blocks of a value that there are files of.
+    async fn blocks_present(&self, key: &Key) -> Option<BTreeSet<u64>> {
+        let space = self.namespace.space();
+        let prefix = space.blocks(key).ok()?;
+        let mut listing = self.tier.store.list(&prefix);
+        let mut present = BTreeSet::new();
+        while let Some(meta) = self.tier.next(&mut listing).await {
+            present.extend(meta.ok().and_then(|meta| space.block_of(&meta.key)));
+        }
+        (!present.is_empty()).then_some(present)
+    }
+
+    /// Reads the header of a blob and takes it into the catalog. Whether it is of any use.
+    async fn meet(&self, id: &BlobId, state: Pass) -> bool {
+        let Ok(name) = self.blob_key(id) else { return false };
+        let Some((header, weight)) = self.read_header(&name).await else { return false };
+        let complete = header.len as u64 + header.payload_bytes() == weight;
+        if !complete || header.namespace != self.namespace.name() || self.blob_id(&header).as_ref() != Some(id) {
+            return false;
+        }
+        if !self.is_wanted(&header.content, header.fetched) {
+            return false;
+        }
+        let known = self.catalog.lock().useful(id, self.watch.now());
+        if known.is_some_and(|known| header.fetched <= known.fetched) {
+            return false;
+        }
+        let expires = self.useful_until(&header.content, header.fetched);
+        let entry = self.entry_of(header);
+        let gone = self.catalog.lock().meet(id, Arc::new(entry), weight, expires, state);
+        if let Some(gone) = gone {
+            self.catalog.lock().left(gone);
+            self.measure_room();
+        }
+        true
+    }
+
+    /// What the catalog keeps of a header that was found.
+    pub(crate) fn entry_of(&self, header: Header) -> Entry {
+        let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
+        let validated = Mark::new(Moment::noted(header.fetched, self.watch.moment()));
+        Entry { content: header.content, fetched: header.fetched, validated, place }
+    }
+
+    /// The header of a blob and what the blob weighs; none if there is none that can be read.
+    pub(super) async fn read_header(&self, name: &Key) -> Option<(Header, u64)> {
+        let mut probe = PROBE_BYTES;
+        loop {
+            let object = self.tier.get(name, &GetOptions::range(0..probe)).await.ok()?.into_object()?;
+            let (bytes, weight): (Bytes, u64) = (object.bytes, object.meta.size);
+            match Header::decode(&bytes) {
+                Ok(header) => return Some((header, weight)),
+                Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= weight => {
+                    probe = needed as u64;
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Audit: all files are counted, because journals cannot be believed: one was damaged, or the power went.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures::{StreamExt, stream};
+use zstore_core::{Key, Meta, Prefix, ReadStore, Store};
+use zstore_format::{BLOBS, BlobName, Part, Space, index::Journal};
+use zstore_policy::Reason;
+
+use super::{Sharing, books::Note};
+use crate::{
+    inner::Inner,
+    name::{BlobId, Home},
+    tier::CONCURRENT_MAX,
+};
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Counts what is there: what is in the books and not there leaves them, and what is there and not in them is
+    /// taken over or removed. Whether all was seen.
+    pub(super) async fn audit(&self, sharing: &Arc<Sharing>) -> bool {
+        let Ok(all) = Prefix::new(BLOBS) else { return false };
+        if self.tier.sweep(&all).await.is_err() {
+            return false;
+        }
+        let Some(found) = self.list(&all).await else { return false };
+        let others = self.names_of_others(sharing);
+        let mut known = self.names_known();
+        let mut unknown = Vec::new();
+        for meta in found {
+            match known.remove(&meta.key) {
+                Some((_, weight)) if weight == meta.size => {}
+                // It was cut, or is another one: whatever it is, it can be had again.
+                Some((id, _)) => {
+                    if self.tier.delete(&meta.key).await.is_err() {
+                        return false;
+                    }
+                    self.strike_off(&id);
+                }
+                None if others.contains(&meta.key) => {}
+                None => unknown.push(meta),
+            }
+        }
+        known.into_values().for_each(|(id, _)| self.strike_off(&id));
+        let reads: Vec<_> = unknown.into_iter().map(|meta| self.identify(sharing, meta)).collect();
+        stream::iter(reads).buffer_unordered(CONCURRENT_MAX).fold(true, async |all, one| all && one).await
+    }
+
+    async fn list(&self, prefix: &Prefix) -> Option<Vec<Meta>> {
+        let mut listing = self.tier.store.list(prefix);
+        let mut found = Vec::new();
+        while let Some(meta) = self.tier.next(&mut listing).await {
+            found.push(meta.ok()?);
+        }
+        Some(found)
+    }
+
+    fn names_known(&self) -> HashMap<Key, (BlobId, u64)> {
+        let catalog = self.catalog.lock();
+        let names = catalog.names().into_iter().filter_map(|(id, weight)| {
+            let name = catalog.space(id.home).blob_key(&id.key, id.part).ok()?;
+            Some((name, (id, weight)))
+        });
+        names.collect()
+    }
+
+    /// Where blobs of living members lie: they keep account of them.
+    fn names_of_others(&self, sharing: &Sharing) -> HashSet<Key> {
+        let journals = sharing.shares.member().journals_of_others().unwrap_or_default();
+        let mut names = HashSet::new();
+        for bytes in &journals {
+            let Ok(journal) = Journal::read(bytes) else { continue };
+            names.extend(journal.residents().filter_map(|(noted, _)| {
+                let space = journal.spaces().get(usize::from(noted.space))?;
+                space.blob_key(&noted.to_key()?, noted.part).ok()
+            }));
+        }
+        names
+    }
+
+    fn strike_off(&self, id: &BlobId) {
+        let mut catalog = self.catalog.lock();
+        if let Some(gone) = catalog.leave(id, Reason::Invalidated) {
+            catalog.left(gone);
+        }
+    }
+
+    /// Takes over a blob that is in nobody's books, or removes it if it is damaged. Whether its bytes are accounted for.
+    async fn identify(&self, sharing: &Sharing, found: Meta) -> bool {
+        // What lies among blobs under a name that none of them has is not ours.
+        let Some(name) = BlobName::parse(found.key.as_str()) else { return true };
+        let header = self.read_header(&found.key).await.filter(|(header, weight)| {
+            *weight == found.size && header.len as u64 + header.payload_bytes() == found.size
+        });
+        let header = header.map(|(header, _)| header).filter(|header| name.fits(&header.namespace, &header.content));
+        let Some(header) = header else { return self.tier.delete(&found.key).await.is_ok() };
+        let (block_bytes, part) = match name.block() {
+            Some((bytes, index)) => (bytes, Part::Block(index)),
+            None => (self.settings.block_bytes, Part::Whole),
+        };
+        let space = Space::new(name.namespace(), block_bytes);
+        let mut catalog = self.catalog.lock();
+        let Some(home) = catalog.home(space) else { return false };
+        let id = BlobId { key: header.content.key().clone(), part, home };
+        let is_absence = header.content.meta().is_none();
+        let note = Note { id: id.clone(), weight: found.size, fetched: header.fetched, is_absence };
+        let expires = if home == Home::OWN { self.useful_until(&header.content, header.fetched) } else { None };
+        let seat = sharing.books.put(note.clone(), space, true);
+        catalog.take_over(id, &note.noted(seat, 0), seat, expires)
+    }
+}

@@ -1,0 +1,282 @@
+//! Loading: what earlier members of a directory held is taken over from their journals, behind everybody's back.
+//!
+//! Reads are served meanwhile, by name. What is to land waits, for until then nobody can tell what has to leave.
+
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
+
+use tokio::task::spawn_blocking;
+use zstore_core::{Key, Prefix, ReadStore, Result, Store, Timestamp};
+use zstore_directory::Orphan;
+use zstore_format::{
+    Part, Space,
+    index::{Journal, Noted},
+    marker::MARKERS_BYTES,
+};
+use zstore_policy::Reason;
+
+use super::{Sharing, books::Note};
+use crate::{
+    inner::Inner,
+    name::{BlobId, Home},
+};
+
+/// So many blobs are taken over while the catalog is locked: readers wait for no more than that.
+const BATCH: usize = 1024;
+/// Without a bound, members are dealt room out of this much.
+const UNBOUNDED: u64 = 1 << 60;
+
+/// What journals said and cannot be believed without a look at the files.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// What was being written or removed, and what two held.
+    unsure: Vec<(BlobId, Note, Space, u32)>,
+    /// A journal was damaged, or may have been when the power went: all files have to be counted.
+    all: bool,
+}
+
+impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
+    /// Joins those who share the directory. What they held before is loaded behind the caller's back.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(crate) async fn join(self: &Arc<Self>, directory: &Path) -> Result<()> {
+        let bound = self.settings.size_max.map_or(UNBOUNDED, |max| max.saturating_sub(MARKERS_BYTES));
+        let (sharing, orphans) = Sharing::join(directory, bound).await.map_err(|error| self.trouble(error))?;
+        let sharing = Arc::new(sharing);
+        {
+            let mut catalog = self.catalog.lock();
+            // All that the dead held is there, until it is known what it is.
+            let granted = sharing.shares.granted().saturating_add(MARKERS_BYTES);
+            catalog.set_room(granted, granted);
+            catalog.keep(Arc::clone(&sharing.books));
+        }
+        // Nobody else opens the tier meanwhile.
+        let _ = self.sharing.set(Arc::clone(&sharing));
+        let inner = Arc::clone(self);
+        self.landings.carry(async move { inner.load(sharing, orphans).await }).await;
+        Ok(())
+    }
+
+    async fn load(self: Arc<Self>, sharing: Arc<Sharing>, orphans: Vec<Orphan>) {
+        let (inner, shared) = (Arc::clone(&self), Arc::clone(&sharing));
+        let loaded = spawn_blocking(move || inner.replay(&shared, orphans)).await;
+        let Ok(loaded) = loaded else { return };
+        let (doubts, merged) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.tier.fault(&self.trouble(error));
+                (Doubts { all: true, ..Doubts::default() }, Vec::new())
+            }
+        };
+        if doubts.all {
+            // Nothing can be said of what is there without having seen it.
+            if !self.audit(&sharing).await {
+                return;
+            }
+        } else {
+            self.settle(&sharing, doubts.unsure).await;
+        }
+        let now = self.watch.now();
+        let surplus = {
+            let mut catalog = self.catalog.lock();
+            let mut surplus = self.opening.take_written(|written| {
+                catalog.leave_where(Reason::Invalidated, |key| written.iter().any(|scope| scope.holds(key)))
+            });
+            let granted = sharing.shares.granted().saturating_add(MARKERS_BYTES);
+            let bound = self.settings.size_max.unwrap_or(u64::MAX);
+            catalog.set_room(granted.min(bound), MARKERS_BYTES);
+            catalog.touch_early();
+            let trimmed = catalog.trim(now);
+            self.count_leaving(&trimmed);
+            surplus.extend(trimmed);
+            surplus
+        };
+        self.remove(surplus).await;
+        let blobs = self.catalog.lock().ledger().len();
+        if doubts.all || sharing.books.is_long(blobs) {
+            self.rewrite_books(&sharing).await;
+        }
+        if self.write_books().await {
+            for orphan in merged {
+                // It is found again by the next one otherwise, and tells nothing new.
+                let _ = orphan.bury();
+            }
+        }
+        let held = || self.catalog.lock().ledger().charged().saturating_sub(MARKERS_BYTES);
+        if !sharing.shares.is_sure() || held() < sharing.shares.granted() {
+            let _ = sharing.shares.shrink(held).await;
+        }
+        // Not measured before: what was shrunk is room no more.
+        self.measure_room();
+        let _ = sharing.loaded.set(());
+        self.room_moved.notify_waiters();
+    }
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Takes over what the dead held, from the longest journal as it is and from others by putting it down anew.
+    fn replay(&self, sharing: &Sharing, mut orphans: Vec<Orphan>) -> io::Result<(Doubts, Vec<Orphan>)> {
+        let mut doubts = Doubts { all: !sharing.shares.is_sure(), unsure: Vec::new() };
+        orphans.sort_by_key(Orphan::journal_bytes);
+        if let Some(longest) = orphans.pop() {
+            let bytes = longest.journal()?;
+            sharing.shares.member().inherit(longest)?;
+            match Journal::read(&bytes) {
+                Ok(journal) if journal.boot() == sharing.shares.boot() => {
+                    doubts.all |= !journal.is_complete();
+                    self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
+                }
+                // It was never written, or in another boot.
+                Ok(journal) => {
+                    doubts.all = true;
+                    self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
+                }
+                Err(_) => doubts.all |= sharing.shares.granted() > 0,
+            }
+        }
+        for orphan in &orphans {
+            let bytes = orphan.journal()?;
+            match Journal::read(&bytes) {
+                Ok(journal) => {
+                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
+                    self.put_down(sharing, &journal, &mut doubts);
+                }
+                Err(_) => doubts.all |= sharing.shares.granted() > 0,
+            }
+        }
+        if sharing.books.is_new() {
+            sharing.shares.member().rewrite(&zstore_format::index::head(sharing.shares.boot()))?;
+        }
+        Ok((doubts, orphans))
+    }
+
+    /// Goes on with a journal as this cache's own: seats stay what they are.
+    fn go_on(&self, sharing: &Sharing, journal: &Journal<'_>, journal_bytes: u64, doubts: &mut Doubts) {
+        let homes = self.homes(journal);
+        let spaces = u16::try_from(journal.spaces().len()).unwrap_or(u16::MAX);
+        let seats = journal.residents().map(|(noted, _)| noted.seat).collect();
+        sharing.books.go_on(spaces, journal_bytes, seats);
+        for (number, (home, _)) in (0..).zip(&homes) {
+            sharing.books.know(*home, number);
+        }
+        self.take_over(journal, &homes, doubts, |noted, _, _| noted.seat);
+    }
+
+    /// Takes over what another journal tells, and puts it down in this cache's own.
+    fn put_down(&self, sharing: &Sharing, journal: &Journal<'_>, doubts: &mut Doubts) {
+        let homes = self.homes(journal);
+        self.take_over(journal, &homes, doubts, |_, note, space| sharing.books.put(note.clone(), space, true));
+    }
+
+    /// Where the blobs of each space of a journal live.
+    fn homes(&self, journal: &Journal<'_>) -> Vec<(Home, Space)> {
+        let mut catalog = self.catalog.lock();
+        journal.spaces().iter().filter_map(|space| Some((catalog.home(*space)?, *space))).collect()
+    }
+
+    fn take_over(
+        &self,
+        journal: &Journal<'_>,
+        homes: &[(Home, Space)],
+        doubts: &mut Doubts,
+        seat: impl Fn(&Noted<'_>, &Note, Space) -> u32,
+    ) {
+        let own = self.namespace.space();
+        let mut residents = journal.residents().peekable();
+        while residents.peek().is_some() {
+            let mut catalog = self.catalog.lock();
+            for (noted, is_sure) in residents.by_ref().take(BATCH) {
+                let Some((key, (home, space))) = noted.to_key().zip(homes.get(usize::from(noted.space)).copied())
+                else {
+                    doubts.all = true;
+                    continue;
+                };
+                // Whole values of one namespace lie in one place, whatever its blocks are.
+                let is_own = home == Home::OWN || noted.part == Part::Whole && space.digest() == own.digest();
+                let home = if is_own { Home::OWN } else { home };
+                let id = BlobId { key, part: noted.part, home };
+                let Noted { weight, fetched, is_absence, .. } = noted;
+                let note = Note { id, weight, fetched, is_absence };
+                let seat = seat(&noted, &note, space);
+                let expires = if is_own { self.noted_until(&note) } else { None };
+                let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
+                if !taken {
+                    doubts.unsure.push((note.id.clone(), note, space, seat));
+                }
+            }
+        }
+    }
+
+    /// From when on a blob is of no use that is only known from an index; never if none.
+    fn noted_until(&self, note: &Note) -> Option<Timestamp> {
+        let age = self.settings.freshness.noted_age_max(&note.id.key, note.is_absence);
+        age.map(|age| note.fetched.saturating_add(age))
+    }
+
+    /// Looks for what the dead were writing or removing.
+    async fn settle(&self, sharing: &Sharing, unsure: Vec<(BlobId, Note, Space, u32)>) {
+        let mut swept = BTreeSet::new();
+        for (id, note, space, seat) in unsure {
+            let Ok(name) = space.blob_key(&id.key, id.part) else { continue };
+            // What was written under another name is in the same directory.
+            if let Some((directory, _)) = name.as_str().rsplit_once('/')
+                && swept.insert(directory.to_owned())
+                && let Ok(directory) = Prefix::new(directory)
+            {
+                let _ = self.tier.sweep(&directory).await;
+            }
+            let there = self.size_of(&name).await;
+            let mut catalog = self.catalog.lock();
+            let held = catalog.weight(&id);
+            match (there, held) {
+                (Some(size), None) => {
+                    // Another one may have taken its place, of another weight.
+                    let same = size == note.weight;
+                    let note = Note { weight: size, ..note };
+                    let seat = if same {
+                        sharing.books.landed(seat);
+                        seat
+                    } else {
+                        sharing.books.gone(seat);
+                        sharing.books.put(note.clone(), space, true)
+                    };
+                    let expires = if id.home == Home::OWN { self.noted_until(&note) } else { None };
+                    catalog.take_over(id, &note.noted(seat, 0), seat, expires);
+                }
+                // Two told of it, and what is there is not what the first one said.
+                (Some(size), Some(held)) if size != held => {
+                    sharing.books.gone(seat);
+                    if let Some(gone) = catalog.leave(&id, Reason::Invalidated) {
+                        catalog.left(gone);
+                    }
+                    let note = Note { weight: size, ..note };
+                    let seat = sharing.books.put(note.clone(), space, true);
+                    catalog.take_over(id, &note.noted(seat, 0), seat, None);
+                }
+                _ => sharing.books.gone(seat),
+            }
+        }
+    }
+
+    /// Bytes of a file of the tier; none if there is none.
+    pub(super) async fn size_of(&self, name: &Key) -> Option<u64> {
+        self.tier.head(name).await.ok().flatten().map(|meta| meta.size)
+    }
+
+    /// Takes over what members held that died since.
+    pub(super) async fn merge(&self, sharing: &Arc<Sharing>, orphans: Vec<Orphan>) {
+        let mut doubts = Doubts::default();
+        for orphan in &orphans {
+            let Ok(bytes) = orphan.journal() else { return };
+            if let Ok(journal) = Journal::read(&bytes) {
+                self.put_down(sharing, &journal, &mut doubts);
+            }
+        }
+        self.settle(sharing, doubts.unsure).await;
+        if self.write_books().await {
+            for orphan in orphans {
+                let _ = orphan.bury();
+            }
+        }
+    }
+}

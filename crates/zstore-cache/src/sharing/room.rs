@@ -1,0 +1,88 @@
+//! Room in a directory that is shared: a share of the bound, and a floor under the free space of the disk.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+use zstore_core::{ReadStore, Store};
+use zstore_directory::Remove;
+use zstore_format::{index::Journal, marker::MARKERS_BYTES};
+
+use super::Sharing;
+use crate::inner::Inner;
+
+/// Who got no more room asks again after so many milliseconds: each asking reads who lives.
+const ASK_PAUSE_MS: u64 = 100;
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Sees to it that there is room for so many bytes, if the directory has some to give.
+    pub(crate) async fn extend_room(&self, weight: u64) {
+        let Some(sharing) = self.sharing.get() else { return };
+        let needed = {
+            let catalog = self.catalog.lock();
+            if weight <= catalog.free() {
+                None
+            } else {
+                let ledger = catalog.ledger();
+                Some(ledger.charged().saturating_add(ledger.promised()).saturating_add(weight))
+            }
+        };
+        let Some(needed) = needed.map(|needed| needed - MARKERS_BYTES) else { return };
+        let now_ms = u64::try_from(self.watch.running().as_millis()).unwrap_or(u64::MAX);
+        if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let granted = self.ask_for_room(sharing, needed).await;
+        if granted.is_none_or(|granted| granted < needed) {
+            sharing.ask_at.store(now_ms.saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
+        }
+        self.measure_room();
+    }
+
+    async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64) -> Option<u64> {
+        let granted = sharing.shares.grow(needed).await.ok()?;
+        if granted >= needed {
+            return Some(granted);
+        }
+        let orphans = sharing.shares.find_orphans().await.ok()?;
+        if !orphans.is_empty() {
+            self.merge(sharing, orphans).await;
+        }
+        let directory = sharing.directory.clone();
+        let remove = |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);
+        sharing.shares.recall(needed - granted, remove).await.ok()
+    }
+
+    /// Takes over from the books of the directory how much room this cache has: others may have taken some.
+    pub(crate) fn measure_room(&self) {
+        let Some(sharing) = self.sharing.get() else { return };
+        let mut catalog = self.catalog.lock();
+        // Under the lock: what was read earlier must not be taken over later.
+        match sharing.shares.granted_now() {
+            Ok(granted) => catalog.set_room_max(granted.saturating_add(MARKERS_BYTES)),
+            Err(error) => {
+                let charged = catalog.ledger().charged();
+                catalog.set_room_max(charged);
+                drop(catalog);
+                self.tier.fault(&self.trouble(error));
+            }
+        }
+    }
+}
+
+/// Removes what leaves first of a journal, as long as `remove` wants more.
+fn remove_first(directory: &Path, journal: &[u8], remove: &mut Remove<'_>) -> io::Result<()> {
+    let Ok(journal) = Journal::read(journal) else { return Ok(()) };
+    for (noted, _) in journal.residents().filter(|(_, is_sure)| *is_sure) {
+        let place = journal.spaces().get(usize::from(noted.space)).zip(noted.to_key());
+        let name = place.and_then(|(space, key)| space.blob_key(&key, noted.part).ok());
+        if let Some(name) = name
+            && !remove(&directory.join(name.as_str()), noted.weight)?
+        {
+            break;
+        }
+    }
+    Ok(())
+}
