@@ -11,7 +11,8 @@ use std::{
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 use zstore_core::{
-    Error, ErrorKind, GetOptions, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Timestamp,
+    Error, ErrorKind, GetOptions, Key, Meta, Object, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store,
+    Timestamp,
 };
 
 use zstore_format::{
@@ -169,30 +170,43 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     /// Makes sure that the tier is ours: marked, or empty and marked now.
     async fn mark(&self) -> Result<Marked> {
-        let (tag, format) = (Key::new(TAG.0)?, Key::new(FORMAT.0)?);
-        let format_found = self.tier.get(&format, &GetOptions::default()).await?.into_object();
-        let format_found = format_found.as_ref().map(|object| &object.bytes[..]);
-        let marked = match Marked::read(None, format_found) {
-            Marked::Not => {
-                let tag_found = self.tier.get(&tag, &GetOptions::default()).await?.into_object();
-                Marked::read(tag_found.as_ref().map(|object| &object.bytes[..]), format_found)
+        match self.marked().await? {
+            Marked::Not if self.tier.is_empty().await? => {
+                // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
+                self.tier.set(&Key::new(TAG.0)?, Payload::from(TAG.1), SetMode::Overwrite).await?;
+                self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await?;
+                return Ok(Marked::Ours);
             }
-            marked => marked,
-        };
+            Marked::Not => {}
+            marked => return self.usable(marked),
+        }
+        // Another process may have marked it since.
+        let marked = self.marked().await?;
+        self.usable(marked)
+    }
+
+    /// What the marks say.
+    async fn marked(&self) -> Result<Marked> {
+        let mut marks = [None, None];
+        for (mark, name) in marks.iter_mut().zip([FORMAT.0, TAG.0]) {
+            *mark = self.tier.get(&Key::new(name)?, &GetOptions::default()).await?.into_object();
+            if name == FORMAT.0 && Marked::read(None, bytes_of(mark)) != Marked::Not {
+                break;
+            }
+        }
+        let [format, tag] = &marks;
+        Ok(Marked::read(bytes_of(tag), bytes_of(format)))
+    }
+
+    fn usable(&self, marked: Marked) -> Result<Marked> {
         match marked {
             Marked::Ours | Marked::Torn => Ok(marked),
             Marked::Other => Err(self.refusal(
                 "this cache was written by another version of zstore; use that version, or delete the cache and let it fill again",
             )),
-            Marked::Not if !self.tier.is_empty().await? => Err(self.refusal(
+            Marked::Not => Err(self.refusal(
                 "it is not empty and not a cache of zstore, so nothing in it is touched; choose an empty place for the cache",
             )),
-            Marked::Not => {
-                // The tag first: a crash between the two leaves a tag of ours, which is told from others' by its words.
-                self.tier.set(&tag, Payload::from(TAG.1), SetMode::Overwrite).await?;
-                self.tier.set(&format, Payload::from(FORMAT.1), SetMode::Overwrite).await?;
-                Ok(Marked::Ours)
-            }
         }
     }
 
@@ -280,6 +294,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             (_, None) => true,
         }
     }
+}
+
+fn bytes_of(object: &Option<Object>) -> Option<&[u8]> {
+    object.as_ref().map(|object| &object.bytes[..])
 }
 
 /// A blob found in the tier.

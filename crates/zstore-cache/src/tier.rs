@@ -118,7 +118,12 @@ impl<T: Store + ?Sized> Tier<T> {
 
     /// Whether there is nothing at all in the tier.
     pub(crate) async fn is_empty(&self) -> Result<bool> {
-        let listing = self.guard(Operation::List, 0, self.store.list_dir(&Prefix::root())).await?;
+        self.is_empty_below(&Prefix::root()).await
+    }
+
+    /// Whether there is nothing below a prefix.
+    pub(crate) async fn is_empty_below(&self, prefix: &Prefix) -> Result<bool> {
+        let listing = self.guard(Operation::List, 0, self.store.list_dir(prefix)).await?;
         Ok(listing.values.is_empty() && listing.prefixes.is_empty())
     }
 

@@ -52,6 +52,8 @@ pub struct Shares {
     bytes_max: u64,
     /// What the member's records say.
     granted: AtomicU64,
+    /// What of it is taken by files of the dead that the member does not know yet.
+    withheld: AtomicU64,
     is_sure: bool,
     /// The lock of the file is the description's: among its users, the turn decides.
     turn: Mutex<()>,
@@ -96,9 +98,9 @@ impl Shares {
             }
             let member = Member::join(cache, &members)?;
             let (granted, turn) = (AtomicU64::new(0), Mutex::new(()));
-            let (boot, is_sure) = (boot(), true);
+            let (boot, is_sure, withheld) = (boot(), true, AtomicU64::new(0));
             let file = file.try_clone()?;
-            let mut shares = Self { file, path, members, member, boot, bytes_max, granted, is_sure, turn };
+            let mut shares = Self { file, path, members, member, boot, bytes_max, granted, withheld, is_sure, turn };
             let orphans = shares.take_over()?;
             drop(lock);
             return Ok((shares, orphans));
@@ -147,9 +149,44 @@ impl Shares {
             }
         };
         let id = self.member.id().0;
-        let granted = table.places_of(id).map(|at| table.granted_at(at)).sum();
+        let granted: u64 = table.places_of(id).map(|at| table.granted_at(at)).sum();
+        // Read after the records: what was inherited since is withheld before it is in them.
+        let granted = granted.saturating_sub(self.withheld.load(Ordering::Acquire));
         self.granted.store(granted, Ordering::Release);
         Ok(granted)
+    }
+
+    /// Files were removed that are in somebody else's books. Whoever opens the directory next will count what is there.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// A call of the system.
+    pub fn disturb(&self) -> io::Result<()> {
+        match OpenOptions::new().write(true).create_new(true).open(self.disturbed()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    /// Whether books may tell of files that others removed. If nobody else lives it is taken for mended: the caller
+    /// counts what is there.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn take_disturbance(&self) -> io::Result<bool> {
+        if !self.disturbed().exists() {
+            return Ok(false);
+        }
+        if self.member.all(&self.members)?.len() == 1 {
+            fs::remove_file(self.disturbed())?;
+        }
+        Ok(true)
+    }
+
+    fn disturbed(&self) -> PathBuf {
+        self.path.with_file_name("disturbed")
     }
 
     /// Takes room for so many bytes, or a piece if that is more, from the member that holds most, if that is more than
@@ -192,6 +229,7 @@ impl Shares {
             }
             Ok(freed < wanted)
         };
+        self.disturb()?;
         let removed = victims(&journal, &mut remove);
         // Only what is gone changes hands; a kill between the two steps loses room and gives none twice.
         let taken = self.take(&mut table, rich, freed)?;
@@ -240,19 +278,29 @@ impl Shares {
         self.take(&mut table, self.member.id().0, surplus).map(drop)
     }
 
-    /// Looks for members that died since: what they held is counted to this one from now on.
+    /// Looks for members that died since: what they held is counted to this one from now on. Answers how much that is;
+    /// it is withheld from what this member [may hold](Self::granted_now) until it [accepts](Self::accept) it.
     ///
     /// # Errors
     /// As for [`grow`](Self::grow).
     ///
     /// # Cancel safety
     /// What was taken over is found again once this member is dead.
-    pub async fn find_orphans(&self) -> io::Result<Vec<Orphan>> {
+    pub async fn find_orphans(&self) -> io::Result<(Vec<Orphan>, u64)> {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
         let orphans = self.member.orphans(&self.members)?;
-        self.inherit(self.read()?, &orphans.iter().map(|orphan| orphan.id().0).collect())?;
-        Ok(orphans)
+        let (table, dead) = (self.read()?, orphans.iter().map(|orphan| orphan.id().0).collect());
+        let withheld =
+            table.shares().filter(|record| HashSet::contains(&dead, &record.id)).map(|record| record.granted).sum();
+        self.withheld.fetch_add(withheld, Ordering::AcqRel);
+        self.inherit(table, &dead)?;
+        Ok((orphans, withheld))
+    }
+
+    /// What of the dead was withheld is known from now on.
+    pub fn accept(&self, withheld: u64) {
+        self.withheld.fetch_sub(withheld, Ordering::AcqRel);
     }
 
     /// Bytes that all members may hold at present, the dead included.
@@ -302,6 +350,7 @@ impl Shares {
                 self.is_sure = lost.is_empty();
                 let dead = orphans.iter().map(|orphan| orphan.id().0).chain(lost).collect();
                 self.inherit(table, &dead)?;
+                self.granted_now()?;
             }
             None if self.member.has_living_others(&orphans)? => return Err(damaged()),
             None => {
@@ -317,7 +366,6 @@ impl Shares {
         for at in 1..table.0.len() {
             if let Some(record) = table.0[at].filter(|record| dead.contains(&record.id)) {
                 self.write(&mut table, at, Some(Record { id: self.member.id().0, ..record }))?;
-                self.granted.fetch_add(record.granted, Ordering::AcqRel);
             }
         }
         Ok(())

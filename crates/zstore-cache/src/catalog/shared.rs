@@ -25,6 +25,11 @@ impl Catalog {
         self.ledger.set_weight_max(Some(room));
     }
 
+    /// Bytes of all that is known by name.
+    pub(crate) fn known(&self) -> u64 {
+        self.ledger.resident_weight()
+    }
+
     /// Another bound on the room.
     pub(crate) fn set_room_max(&mut self, room: u64) {
         self.ledger.set_weight_max(Some(room));

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use bytes::Bytes;
 use futures::{StreamExt, stream};
-use zstore_core::{ByteRange, GetOptions, Key, Meta, ReadStore, Store};
+use zstore_core::{ByteRange, GetOptions, Key, Meta, Object, ReadStore, Result, Store};
 use zstore_directory::Pass;
 use zstore_format::{Damage, Header, PROBE_BYTES};
 
@@ -104,7 +103,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Reads the header of a blob and takes it into the catalog. Whether it is of any use.
     async fn meet(&self, id: &BlobId, state: Pass) -> bool {
         let Ok(name) = self.blob_key(id) else { return false };
-        let Some((header, weight)) = self.read_header(&name).await else { return false };
+        let Ok(Some((header, weight))) = self.read_header(&name).await else { return false };
         let complete = header.len as u64 + header.payload_bytes() == weight;
         if !complete || header.namespace != self.namespace.name() || self.blob_id(&header).as_ref() != Some(id) {
             return false;
@@ -133,18 +132,22 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         Entry { content: header.content, fetched: header.fetched, validated, place }
     }
 
-    /// The header of a blob and what the blob weighs; none if there is none that can be read.
-    pub(super) async fn read_header(&self, name: &Key) -> Option<(Header, u64)> {
+    /// The header of a blob and what the blob weighs; none if there is none, or it is damaged.
+    ///
+    /// # Errors
+    /// Those of the tier.
+    pub(super) async fn read_header(&self, name: &Key) -> Result<Option<(Header, u64)>> {
         let mut probe = PROBE_BYTES;
         loop {
-            let object = self.tier.get(name, &GetOptions::range(0..probe)).await.ok()?.into_object()?;
-            let (bytes, weight): (Bytes, u64) = (object.bytes, object.meta.size);
+            let fetch = self.tier.get(name, &GetOptions::range(0..probe)).await?;
+            let Some(Object { bytes, meta, .. }) = fetch.into_object() else { return Ok(None) };
+            let weight = meta.size;
             match Header::decode(&bytes) {
-                Ok(header) => return Some((header, weight)),
+                Ok(header) => return Ok(Some((header, weight))),
                 Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= weight => {
                     probe = needed as u64;
                 }
-                Err(_) => return None,
+                Err(_) => return Ok(None),
             }
         }
     }

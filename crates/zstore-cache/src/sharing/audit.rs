@@ -1,9 +1,6 @@
 //! Audit: all files are counted, because journals cannot be believed: one was damaged, or the power went.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use futures::{StreamExt, stream};
 use zstore_core::{Key, Meta, Prefix, ReadStore, Store};
@@ -18,29 +15,24 @@ use crate::{
 };
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
-    /// Counts what is there: what is in the books and not there leaves them, and what is there and not in them is
-    /// taken over or removed. Whether all was seen.
+    /// Counts what is there: what is in the books and not there leaves them, and what is there and in nobody's books
+    /// is taken over, or removed if it is damaged. Whether all was seen.
     pub(super) async fn audit(&self, sharing: &Arc<Sharing>) -> bool {
         let Ok(all) = Prefix::new(BLOBS) else { return false };
-        if self.tier.sweep(&all).await.is_err() {
-            return false;
-        }
+        // What others land from here on is not in the listing, or is counted twice.
+        let others = self.weights_of_others(sharing);
         let Some(found) = self.list(&all).await else { return false };
-        let others = self.names_of_others(sharing);
         let mut known = self.names_known();
         let mut unknown = Vec::new();
         for meta in found {
-            match known.remove(&meta.key) {
-                Some((_, weight)) if weight == meta.size => {}
-                // It was cut, or is another one: whatever it is, it can be had again.
-                Some((id, _)) => {
-                    if self.tier.delete(&meta.key).await.is_err() {
-                        return false;
-                    }
-                    self.strike_off(&id);
-                }
-                None if others.contains(&meta.key) => {}
-                None => unknown.push(meta),
+            let own = known.remove(&meta.key);
+            if own.as_ref().is_some_and(|(_, weight)| *weight == meta.size) {
+                continue;
+            }
+            // It was cut, or another one took its place.
+            own.iter().for_each(|(id, _)| self.strike_off(id));
+            if others.get(&meta.key) != Some(&meta.size) {
+                unknown.push(meta);
             }
         }
         known.into_values().for_each(|(id, _)| self.strike_off(&id));
@@ -66,18 +58,18 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         names.collect()
     }
 
-    /// Where blobs of living members lie: they keep account of them.
-    fn names_of_others(&self, sharing: &Sharing) -> HashSet<Key> {
+    /// What blobs of living members weigh: they keep account of them.
+    fn weights_of_others(&self, sharing: &Sharing) -> HashMap<Key, u64> {
         let journals = sharing.shares.member().journals_of_others().unwrap_or_default();
-        let mut names = HashSet::new();
+        let mut weights = HashMap::new();
         for bytes in &journals {
             let Ok(journal) = Journal::read(bytes) else { continue };
-            names.extend(journal.residents().filter_map(|(noted, _)| {
+            weights.extend(journal.residents().filter_map(|(noted, _)| {
                 let space = journal.spaces().get(usize::from(noted.space))?;
-                space.blob_key(&noted.to_key()?, noted.part).ok()
+                Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
             }));
         }
-        names
+        weights
     }
 
     fn strike_off(&self, id: &BlobId) {
@@ -91,7 +83,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn identify(&self, sharing: &Sharing, found: Meta) -> bool {
         // What lies among blobs under a name that none of them has is not ours.
         let Some(name) = BlobName::parse(found.key.as_str()) else { return true };
-        let header = self.read_header(&found.key).await.filter(|(header, weight)| {
+        let Ok(header) = self.read_header(&found.key).await else { return false };
+        let header = header.filter(|(header, weight)| {
             *weight == found.size && header.len as u64 + header.payload_bytes() == found.size
         });
         let header = header.map(|(header, _)| header).filter(|header| name.fits(&header.namespace, &header.content));
@@ -108,6 +101,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let note = Note { id: id.clone(), weight: found.size, fetched: header.fetched, is_absence };
         let expires = if home == Home::OWN { self.useful_until(&header.content, header.fetched) } else { None };
         let seat = sharing.books.put(note.clone(), space, true);
-        catalog.take_over(id, &note.noted(seat, 0), seat, expires)
+        if !catalog.take_over(id, &note.noted(seat, 0), seat, expires) {
+            sharing.books.gone(seat);
+        }
+        true
     }
 }

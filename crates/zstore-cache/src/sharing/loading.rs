@@ -2,10 +2,19 @@
 //!
 //! Reads are served meanwhile, by name. What is to land waits, for until then nobody can tell what has to leave.
 
-use std::{collections::BTreeSet, io, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::task::spawn_blocking;
-use zstore_core::{Key, Prefix, ReadStore, Result, Store, Timestamp};
+use zstore_core::{Prefix, ReadStore, Result, Store, Timestamp};
 use zstore_directory::Orphan;
 use zstore_format::{
     Part, Space,
@@ -25,13 +34,26 @@ const BATCH: usize = 1024;
 /// Without a bound, members are dealt room out of this much.
 const UNBOUNDED: u64 = 1 << 60;
 
+/// A directory that cannot be looked at, for want of file descriptors perhaps, is looked at again so often.
+const ATTEMPTS_MAX: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What journals said and cannot be believed without a look at the files.
 #[derive(Debug, Default)]
 struct Doubts {
     /// What was being written or removed, and what two held.
-    unsure: Vec<(BlobId, Note, Space, u32)>,
+    unsure: Vec<Doubt>,
     /// A journal was damaged, or may have been when the power went: all files have to be counted.
     all: bool,
+}
+
+/// What may be there or not.
+#[derive(Debug)]
+struct Doubt {
+    note: Note,
+    space: Space,
+    seat: u32,
+    is_settled: AtomicBool,
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
@@ -68,14 +90,19 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 (Doubts { all: true, ..Doubts::default() }, Vec::new())
             }
         };
-        if doubts.all {
-            // Nothing can be said of what is there without having seen it.
-            if !self.audit(&sharing).await {
+        let is_disturbed = sharing.shares.take_disturbance().unwrap_or(true);
+        let mut attempts = ATTEMPTS_MAX;
+        while !self.verify(&sharing, &doubts, is_disturbed).await {
+            attempts -= 1;
+            if attempts == 0 {
+                // Nothing lands, for nobody can say what would have to leave.
                 return;
             }
-        } else {
-            self.settle(&sharing, doubts.unsure).await;
+            tokio::time::sleep(PAUSE).await;
         }
+        // Shares that were lost are asked for anew, before anything has to leave for the want of them.
+        let known = self.catalog.lock().known();
+        let _ = sharing.shares.grow(known).await;
         let now = self.watch.now();
         let surplus = {
             let mut catalog = self.catalog.lock();
@@ -111,6 +138,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let _ = sharing.loaded.set(());
         self.room_moved.notify_waiters();
     }
+
+    /// Looks for what journals cannot be believed about. Whether all was seen.
+    async fn verify(&self, sharing: &Arc<Sharing>, doubts: &Doubts, is_disturbed: bool) -> bool {
+        let seen = if doubts.all {
+            // Without a name, nobody can say where it was left.
+            self.tier.sweep(&Prefix::root()).await.is_ok()
+        } else {
+            self.settle(sharing, &doubts.unsure).await
+        };
+        seen && (!doubts.all && !is_disturbed || self.audit(sharing).await)
+    }
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
@@ -131,7 +169,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     doubts.all = true;
                     self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
                 }
-                Err(_) => doubts.all |= sharing.shares.granted() > 0,
+                Err(_) => doubts.all = true,
             }
         }
         for orphan in &orphans {
@@ -141,7 +179,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
                     self.put_down(sharing, &journal, &mut doubts);
                 }
-                Err(_) => doubts.all |= sharing.shares.granted() > 0,
+                Err(_) => doubts.all = true,
             }
         }
         if sharing.books.is_new() {
@@ -201,7 +239,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let expires = if is_own { self.noted_until(&note) } else { None };
                 let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
                 if !taken {
-                    doubts.unsure.push((note.id.clone(), note, space, seat));
+                    doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });
                 }
             }
         }
@@ -213,66 +251,69 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         age.map(|age| note.fetched.saturating_add(age))
     }
 
-    /// Looks for what the dead were writing or removing.
-    async fn settle(&self, sharing: &Sharing, unsure: Vec<(BlobId, Note, Space, u32)>) {
+    /// Looks for what the dead were writing or removing. Whether all was seen; it may be done again.
+    async fn settle(&self, sharing: &Sharing, unsure: &[Doubt]) -> bool {
         let mut swept = BTreeSet::new();
-        for (id, note, space, seat) in unsure {
-            let Ok(name) = space.blob_key(&id.key, id.part) else { continue };
-            // What was written under another name is in the same directory.
-            if let Some((directory, _)) = name.as_str().rsplit_once('/')
-                && swept.insert(directory.to_owned())
-                && let Ok(directory) = Prefix::new(directory)
-            {
-                let _ = self.tier.sweep(&directory).await;
+        let mut all_seen = true;
+        for doubt in unsure {
+            if doubt.is_settled.load(Ordering::Relaxed) {
+                continue;
             }
-            let there = self.size_of(&name).await;
-            let mut catalog = self.catalog.lock();
-            let held = catalog.weight(&id);
-            match (there, held) {
-                (Some(size), None) => {
-                    // Another one may have taken its place, of another weight.
-                    let same = size == note.weight;
-                    let note = Note { weight: size, ..note };
-                    let seat = if same {
-                        sharing.books.landed(seat);
-                        seat
-                    } else {
-                        sharing.books.gone(seat);
-                        sharing.books.put(note.clone(), space, true)
-                    };
-                    let expires = if id.home == Home::OWN { self.noted_until(&note) } else { None };
-                    catalog.take_over(id, &note.noted(seat, 0), seat, expires);
-                }
-                // Two told of it, and what is there is not what the first one said.
-                (Some(size), Some(held)) if size != held => {
-                    sharing.books.gone(seat);
-                    if let Some(gone) = catalog.leave(&id, Reason::Invalidated) {
-                        catalog.left(gone);
-                    }
-                    let note = Note { weight: size, ..note };
-                    let seat = sharing.books.put(note.clone(), space, true);
-                    catalog.take_over(id, &note.noted(seat, 0), seat, None);
-                }
-                _ => sharing.books.gone(seat),
-            }
+            let seen = self.settle_one(sharing, doubt, &mut swept).await.is_ok();
+            doubt.is_settled.store(seen, Ordering::Relaxed);
+            all_seen &= seen;
         }
+        all_seen
     }
 
-    /// Bytes of a file of the tier; none if there is none.
-    pub(super) async fn size_of(&self, name: &Key) -> Option<u64> {
-        self.tier.head(name).await.ok().flatten().map(|meta| meta.size)
+    async fn settle_one(&self, sharing: &Sharing, doubt: &Doubt, swept: &mut BTreeSet<String>) -> Result<()> {
+        let Doubt { note, space, seat, .. } = doubt;
+        let name = space.blob_key(&note.id.key, note.id.part)?;
+        // What was written under another name is in the same directory.
+        if let Some((directory, _)) = name.as_str().rsplit_once('/')
+            && !swept.contains(directory)
+        {
+            self.tier.sweep(&Prefix::new(directory)?).await?;
+            swept.insert(directory.to_owned());
+        }
+        let there = self.tier.head(&name).await?.map(|meta| meta.size);
+        let mut catalog = self.catalog.lock();
+        let held = catalog.weight(&note.id);
+        let expires = if note.id.home == Home::OWN { self.noted_until(note) } else { None };
+        if there.is_none() || there == held {
+            sharing.books.gone(*seat);
+        } else if there == Some(note.weight) && held.is_none() {
+            sharing.books.landed(*seat);
+            catalog.take_over(note.id.clone(), &note.noted(*seat, 0), *seat, expires);
+        } else if let Some(weight) = there {
+            // Another one has taken its place, or two told of it and the first was wrong.
+            sharing.books.gone(*seat);
+            if let Some(gone) = catalog.leave(&note.id, Reason::Invalidated) {
+                catalog.left(gone);
+            }
+            let note = Note { weight, ..note.clone() };
+            let seat = sharing.books.put(note.clone(), *space, true);
+            catalog.take_over(note.id.clone(), &note.noted(seat, 0), seat, expires);
+        }
+        Ok(())
     }
 
-    /// Takes over what members held that died since.
-    pub(super) async fn merge(&self, sharing: &Arc<Sharing>, orphans: Vec<Orphan>) {
+    /// Takes over what members held that died since, room of so many bytes.
+    pub(super) async fn merge(&self, sharing: &Arc<Sharing>, orphans: Vec<Orphan>, withheld: u64) {
         let mut doubts = Doubts::default();
         for orphan in &orphans {
-            let Ok(bytes) = orphan.journal() else { return };
-            if let Ok(journal) = Journal::read(&bytes) {
-                self.put_down(sharing, &journal, &mut doubts);
+            let bytes = orphan.journal().unwrap_or_default();
+            match Journal::read(&bytes) {
+                Ok(journal) if journal.is_complete() => self.put_down(sharing, &journal, &mut doubts),
+                _ => doubts.all = true,
             }
         }
-        self.settle(sharing, doubts.unsure).await;
+        if doubts.all || !self.settle(sharing, &doubts.unsure).await {
+            // What they held is not known: its room is used by nobody until the next one counts what is there.
+            let _ = sharing.shares.disturb();
+            return;
+        }
+        sharing.shares.accept(withheld);
         if self.write_books().await {
             for orphan in orphans {
                 let _ = orphan.bury();

@@ -46,9 +46,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if granted >= needed {
             return Some(granted);
         }
-        let orphans = sharing.shares.find_orphans().await.ok()?;
+        let (orphans, withheld) = sharing.shares.find_orphans().await.ok()?;
         if !orphans.is_empty() {
-            self.merge(sharing, orphans).await;
+            self.merge(sharing, orphans, withheld).await;
         }
         let directory = sharing.directory.clone();
         let remove = |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);

@@ -37,20 +37,29 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Removes all there is of a value, whoever wrote it.
     pub(crate) async fn remove_shared(&self, key: &Key) {
-        if self.sharing.get().is_none() {
-            return;
-        }
+        let Some(sharing) = self.sharing.get() else { return };
         let space = self.namespace.space();
         if let (Ok(whole), Ok(blocks)) = (space.blob_key(key, zstore_format::Part::Whole), space.blocks(key)) {
-            // What fails is counted by the tier.
-            let _ = self.tier.delete(&whole).await;
-            let _ = self.tier.delete_all(&blocks).await;
+            // Its own have left already: what is still there is in somebody else's books.
+            if self.is_there(&whole, &blocks).await {
+                let _ = sharing.shares.disturb();
+                // What fails is counted by the tier.
+                let _ = self.tier.delete(&whole).await;
+                let _ = self.tier.delete_all(&blocks).await;
+            }
         }
+    }
+
+    async fn is_there(&self, whole: &Key, blocks: &Prefix) -> bool {
+        let whole = self.tier.head(whole).await;
+        // Who cannot tell takes it for there.
+        !matches!(whole, Ok(None)) || !self.tier.is_empty_below(blocks).await.is_ok_and(|empty| empty)
     }
 
     /// Removes all there is of the values below a prefix, whoever wrote it: what journals tell of.
     pub(crate) async fn remove_shared_below(&self, prefix: &Prefix) {
         let Some(sharing) = self.sharing.get() else { return };
+        let _ = sharing.shares.disturb();
         if *prefix == Prefix::root() {
             let _ = self.tier.delete_all(self.namespace.prefix()).await;
             return;
