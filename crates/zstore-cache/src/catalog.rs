@@ -223,6 +223,12 @@ impl Catalog {
         self.ledger.weight_max().map_or(u64::MAX, |max| max.saturating_sub(taken))
     }
 
+    /// Whether more is here or on its way than there is room for.
+    pub(crate) fn is_over(&self) -> bool {
+        let taken = self.ledger.charged().saturating_add(self.ledger.promised());
+        self.ledger.weight_max().is_some_and(|max| taken > max)
+    }
+
     /// Whether some of the room is reserved or being vacated, so that there may be more before long.
     pub(crate) fn is_in_motion(&self) -> bool {
         self.ledger.in_motion() > 0
@@ -412,7 +418,11 @@ impl Catalog {
             let hosts: Vec<Key> = hosts.map(|(key, _)| key.clone()).collect();
             hosts.iter().for_each(|key| self.forget_guests(key));
         }
-        let gone = self.ledger.leave_where(reason, |id| id.home == Home::OWN && chosen(&id.key));
+        // Blocks of another size are of the same values.
+        let own = self.spaces[0].digest();
+        let is_own = |home: Home| home == Home::OWN || self.space(home).digest() == own;
+        let homes: Vec<Home> = (0..).map(Home).take(self.spaces.len()).filter(|home| is_own(*home)).collect();
+        let gone = self.ledger.leave_where(reason, |id| homes.contains(&id.home) && chosen(&id.key));
         gone.iter().for_each(|gone| self.put_down_leaving(gone));
         gone
     }

@@ -178,6 +178,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let Some(claim) = claimed.take() else { return false };
         let mut catalog = self.catalog.lock();
         // Under the lock: whoever dooms the token takes what is resident out of service after that, and finds this too.
+        if let Some(state) = state {
+            catalog.confirm(&claim.key.key, Some(state));
+        }
         let key = claim.key.key.clone();
         let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry, seat) };
         if let (Ok(()), Some(state)) = (&refused, state) {

@@ -288,13 +288,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             let led = match sought {
                 Some(sought) => {
-                    let mut led = inner.try_lead(&key);
+                    let block = blocks.first().copied();
+                    let mut led = inner.try_lead(&key, block);
                     if inner.acquaint(&key, sought).await {
                         return Ok(Arc::new(Fetched::Here));
                     }
                     // What another fetches is perhaps here when it is done.
                     if led.is_others() {
-                        led = inner.lead(&key).await;
+                        led = inner.lead(&key, block).await;
                         if inner.acquaint(&key, sought).await {
                             return Ok(Arc::new(Fetched::Here));
                         }

@@ -51,7 +51,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 self.served(&id.key, cut(&bytes, extent.start + read.start, &range))
             }
             BlobRead::Fault => None,
-            BlobRead::Sound(..) | BlobRead::Gone if self.sharing.get().is_some() => {
+            BlobRead::Sound(..) if self.sharing.get().is_some() => {
+                // It takes as much room as before, be it this cache's or not.
+                self.catalog.lock().doubt(id, entry);
+                None
+            }
+            BlobRead::Gone if self.sharing.get().is_some() => {
                 self.forget(id, entry);
                 None
             }
@@ -108,7 +113,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         BlobRead::Sound(Box::new(header), read, body)
     }
 
-    /// Forgets a blob that others removed or put another one in the place of.
+    /// Forgets a blob that others removed.
     fn forget(&self, id: &BlobId, entry: &Arc<Entry>) {
         let gone = self.catalog.lock().forget(id, entry);
         if let Some(gone) = gone {

@@ -191,7 +191,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let Grant { reservation, leaving } = granted.map_err(|refused| self.refused(&id.key, refused))?;
         self.count_leaving(&leaving);
         let claimed = self.claimed(reservation);
-        if self.remove(leaving).await { Ok(claimed) } else { Err(Landed::TierFault) }
+        if !self.remove(leaving).await {
+            return Err(Landed::TierFault);
+        }
+        // Others may have taken what was to leave, and its room.
+        if self.catalog.lock().is_over() {
+            return Err(self.refused(&id.key, Refused::NoRoom));
+        }
+        Ok(claimed)
     }
 
     pub(crate) const fn claimed(&self, claim: Claim) -> Claimed<'_, S, T> {
@@ -228,9 +235,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn remove_each(&self, gone: Vec<Gone>, enters: bool) -> bool {
         // All are owed before the first wait, so that none is lost if the wait is given up.
         let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
-        // A kill must not make forgotten that it may be gone.
-        if !owed.is_empty() && !self.write_books().await {
-            return false;
+        // So that a kill does not make forgotten that it may be gone. What cannot be written has to go all the same.
+        if !owed.is_empty() {
+            self.write_books().await;
         }
         let silent = AtomicBool::new(false);
         let removals: Vec<_> = owed.into_iter().map(|owed| self.remove_owed(owed, enters, &silent)).collect();

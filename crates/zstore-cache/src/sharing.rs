@@ -19,23 +19,27 @@ mod write;
 pub(crate) use acquaintance::Sought;
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use tokio::{sync::SetOnce, task::spawn_blocking};
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, sync::SetOnce};
 use zstore_core::{Error, ErrorKind, Key, Operation, ReadStore, Store};
 use zstore_directory::{Fence, Landing, Lead, Pass, Shares};
 
 use crate::{
     flights::{Asking, Passage},
     inner::Inner,
-    sharing::books::{Books, SharedBooks},
+    sharing::books::SharedBooks,
     watch::Moment,
 };
 
+/// The file of the fence.
+const FENCE: &str = "fence";
 /// Whoever fetches what others want too may be slow, but who is stopped must not keep them waiting for ever.
 const LEAD_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,8 +50,12 @@ pub(crate) struct Sharing {
     shares: Shares,
     fence: Fence,
     books: SharedBooks,
-    /// Set once what earlier ones held is in the catalog. Until then nothing lands.
-    loaded: SetOnce<()>,
+    /// Set once it is known whether what earlier ones held is in the catalog. Nothing lands unless it is.
+    loaded: SetOnce<bool>,
+    /// Held by whoever asks for room.
+    asking: tokio::sync::Mutex<()>,
+    /// Values of which something could not be removed when they were written: what is found of them is not believed.
+    barred: Mutex<HashSet<Key>>,
     /// Milliseconds that the clock had been running when more room is worth asking for again.
     ask_at: AtomicU64,
 }
@@ -63,13 +71,22 @@ impl Sharing {
     /// Joins those who share the directory, within a bound of so many bytes.
     async fn join(directory: &Path, bytes_max: u64) -> io::Result<(Self, Vec<zstore_directory::Orphan>)> {
         let (shares, orphans) = Shares::join(directory, bytes_max).await?;
-        let fence = Fence::open(&directory.join("fence"))?;
-        let (books, loaded, ask_at) = (Arc::new(Books::default()), SetOnce::new(), AtomicU64::new(0));
-        Ok((Self { directory: directory.to_owned(), shares, fence, books, loaded, ask_at }, orphans))
+        let fence = Fence::open(&directory.join(FENCE))?;
+        let sharing = Self {
+            directory: directory.to_owned(),
+            shares,
+            fence,
+            books: Arc::default(),
+            loaded: SetOnce::new(),
+            asking: tokio::sync::Mutex::default(),
+            barred: Mutex::default(),
+            ask_at: AtomicU64::new(0),
+        };
+        Ok((sharing, orphans))
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
-        self.loaded.initialized()
+        self.loaded.get() == Some(&true)
     }
 }
 
@@ -133,14 +150,17 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// The same for who can wait for it, as long as one operation on the tier may take.
     pub(crate) async fn is_ready(&self) -> bool {
         let Some(sharing) = self.sharing.get() else { return true };
-        self.tier.bear_with(sharing.loaded.wait()).await.is_some()
+        self.tier.bear_with(sharing.loaded.wait()).await == Some(&true)
     }
 
     /// The lead of a fetch, if nobody else in the directory fetches the value.
-    pub(crate) fn try_lead(&self, key: &Key) -> Led {
+    pub(crate) fn try_lead(&self, key: &Key, block: Option<u64>) -> Led {
         let Some(sharing) = self.sharing.get() else { return Led::Alone };
-        match sharing.fence.try_lead(self.namespace.value_hash(key)) {
+        let hash = self.lead_hash(key, block);
+        match sharing.fence.try_lead(hash) {
             Ok(Some(lead)) => Led::Own(lead),
+            // Who fetches here what was not to be joined does not wait for himself.
+            Ok(None) if sharing.fence.is_led_here(hash) => Led::Alone,
             Ok(None) => Led::Others,
             // Then each fetches for himself.
             Err(_) => Led::Alone,
@@ -149,23 +169,35 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Waits until nobody else in the directory fetches the value, for a while. Those who waited do not lead: if what
     /// they waited for did not stay, they need not wait for one another.
-    pub(crate) async fn lead(&self, key: &Key) -> Led {
-        if let Some(sharing) = self.sharing.get() {
-            let turn = sharing.fence.lead(self.namespace.value_hash(key));
+    pub(crate) async fn lead(&self, key: &Key, block: Option<u64>) -> Led {
+        if let Some(sharing) = self.sharing.get()
+            && Handle::try_current().is_ok()
+        {
+            let turn = sharing.fence.lead(self.lead_hash(key, block));
             drop(tokio::time::timeout(LEAD_PATIENCE, turn).await);
         }
         Led::Alone
     }
 
+    /// What one leads: the fetch of a value, or of the blocks of it from this one on.
+    fn lead_hash(&self, key: &Key, block: Option<u64>) -> u64 {
+        let value = self.namespace.value_hash(key);
+        block.map_or(value, |block| value ^ (block + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
     /// Writes down what happened, before anything is done that a kill must not make forgotten. Whether that succeeded.
     pub(crate) async fn write_books(&self) -> bool {
         let Some(sharing) = self.sharing.get() else { return true };
-        let sharing = Arc::clone(sharing);
-        if sharing.books.is_broken() && !self.rewrite_books(&sharing).await {
+        let blobs = self.catalog.lock().ledger().len();
+        // Before all is known, what is known is no journal.
+        if sharing.is_loaded()
+            && (sharing.books.is_broken() || sharing.books.is_long(blobs))
+            && !self.rewrite_books(sharing).await
+        {
             return false;
         }
-        let written = spawn_blocking(move || sharing.books.write(sharing.shares.member())).await;
-        self.settled(written)
+        let sharing = Arc::clone(sharing);
+        self.written(move || sharing.books.write(sharing.shares.member())).await
     }
 
     /// Writes down, behind the caller's back, what was read, if that has become much.
@@ -187,13 +219,17 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Writes the journal anew.
     async fn rewrite_books(&self, sharing: &Arc<Sharing>) -> bool {
         let (sharing, catalog) = (Arc::clone(sharing), Arc::clone(&self.catalog));
-        let work = move || sharing.books.rewrite(sharing.shares.member(), sharing.shares.boot(), &catalog);
-        self.settled(spawn_blocking(work).await)
+        self.written(move || sharing.books.rewrite(sharing.shares.member(), sharing.shares.boot(), &catalog)).await
     }
 
-    /// Whether work on the journal succeeded.
-    fn settled(&self, work: Result<io::Result<()>, tokio::task::JoinError>) -> bool {
-        match work {
+    /// Does work on the journal, where it may wait for the disk. Whether it succeeded.
+    async fn written(&self, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> bool {
+        let written = match Handle::try_current() {
+            Ok(runtime) => runtime.spawn_blocking(work).await,
+            // There is nobody else to hold up.
+            Err(_) => Ok(work()),
+        };
+        match written {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 self.tier.fault(&self.trouble(error));

@@ -64,6 +64,11 @@ impl<T: Store + ?Sized> Tier<T> {
         }
     }
 
+    /// How long one operation on it may take.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Whether the tier is left alone at present.
     pub(crate) fn is_down(&self) -> bool {
         // The clock is asked only when there was a fault.
@@ -96,11 +101,6 @@ impl<T: Store + ?Sized> Tier<T> {
     /// after a restart.
     pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
         self.watch(Operation::Delete, 0, self.store.delete(key)).await
-    }
-
-    /// Deletes all below a prefix, in the same way.
-    pub(crate) async fn delete_all(&self, prefix: &Prefix) -> Result<()> {
-        self.watch(Operation::DeletePrefix, 0, self.store.delete_prefix(prefix)).await
     }
 
     /// The next of a listing.

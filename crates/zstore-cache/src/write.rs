@@ -26,8 +26,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // From the bottom up: what is read of the copy below until it is gone is doomed or dropped here after it.
             Arc::clone(below).drop_value(key.clone()).await;
         }
-        let _gate = self.gates.enter(&key).await;
         let _shared = self.begin_shared_write(&key).await;
+        let _gate = self.gates.enter(&key).await;
         self.doom(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
     }
@@ -99,12 +99,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
         self.prepare().await;
-        let _gate = self.gates.enter(&key).await;
         let shared = self.begin_shared_write(&key).await;
+        let _gate = self.gates.enter(&key).await;
         let writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Replaced).await;
         let started = self.watch.moment();
-        let version = self.source.set(&key, value.clone(), mode).await?;
+        let written = self.source.set(&key, value.clone(), mode).await;
+        self.remove_late(&key, shared.as_ref()).await;
+        let version = written?;
         let token = writing.written();
         if self.settings.write_mode == WriteMode::Through
             && let Some(leave) = self.leave_of_write(&key, shared.as_ref())
@@ -117,19 +119,25 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     pub(crate) async fn delete(self: Arc<Self>, key: Key) -> Result<()> {
         self.prepare().await;
+        let shared = self.begin_shared_write(&key).await;
         let _gate = self.gates.enter(&key).await;
-        let _shared = self.begin_shared_write(&key).await;
         let _writing = self.begin(Scope::Key(key.clone()));
         self.drop_key(&key, Reason::Invalidated).await;
-        self.source.delete(&key).await
+        let deleted = self.source.delete(&key).await;
+        self.remove_late(&key, shared.as_ref()).await;
+        deleted
     }
 
     pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
         self.prepare().await;
-        let _shared = self.begin_shared_write_below().await;
+        let shared = self.begin_shared_write_below().await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, Reason::Invalidated).await;
-        self.source.delete_prefix(&prefix).await
+        let deleted = self.source.delete_prefix(&prefix).await;
+        if shared.is_some_and(|shared| !shared.is_alone()) {
+            self.remove_shared_below(&prefix).await;
+        }
+        deleted
     }
 }
 

@@ -26,6 +26,7 @@ use std::{
     path::Path,
     process,
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -83,14 +84,22 @@ pub struct Write {
     /// None if values below a prefix were being written when it began: which of the two the source saw last, nobody
     /// knows.
     below_token: Option<u64>,
-    _value: Lock,
+    value: Option<Lock>,
 }
 
 /// A write below a prefix under way.
 #[derive(Debug)]
 #[must_use = "dropping it ends the write"]
 pub struct WriteBelow {
-    _below: Lock,
+    below: Option<Lock>,
+}
+
+impl WriteBelow {
+    /// Whether nothing lands meanwhile.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.below.is_some()
+    }
 }
 
 impl Fence {
@@ -143,36 +152,39 @@ impl Fence {
         Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(BELOW_AT)? { None } else { Some(pass) })
     }
 
-    /// What was fetched is to land. None if the value was written since, or is being written, or lands on behalf of
-    /// another.
+    /// What was fetched is to land. None if the value was written since, or is being written.
     ///
     /// # Errors
     /// What the system refuses; the fetch must not land then.
     pub fn begin_landing(&self, pass: Pass) -> io::Result<Option<Landing<'static>>> {
         self.check()?;
-        let Some(value) = self.locks.try_lock(key_at(pass.hash), Mode::Exclusive)? else { return Ok(None) };
+        let Some(value) = self.locks.try_lock(key_at(pass.hash), Mode::Shared)? else { return Ok(None) };
         if self.token(token_at(pass.hash))? != pass.token {
             return Ok(None);
         }
         self.land(pass.below_token, Some(value))
     }
 
-    /// A value is to be written: waits until nobody else writes it or lands it. From then on nothing lands that was
-    /// fetched before or is fetched meanwhile. What is resident of it is for the caller to remove now, before it
-    /// writes to the source.
+    /// A value is to be written: waits until nobody else writes it or lands it, for so long at most. From then on
+    /// nothing lands that was fetched before or is fetched meanwhile. What is resident of it is for the caller to
+    /// remove now, before it writes to the source.
+    ///
+    /// One who is stopped in the middle of a landing must not stop writers for ever. The write of whoever waited so
+    /// long [is alone](Write::is_alone) no more: it lets nothing land, and has what is resident removed once more after
+    /// the source is written.
     ///
     /// # Errors
     /// What the system refuses.
     ///
     /// # Cancel safety
     /// Nothing has begun after the drop.
-    pub async fn begin_write(&self, hash: u64) -> io::Result<Write> {
-        let value = self.locks.lock(key_at(hash), Mode::Exclusive).await?;
+    pub async fn begin_write(&self, hash: u64, patience: Duration) -> io::Result<Write> {
+        let value = self.locks.lock_within(key_at(hash), Mode::Exclusive, patience).await?;
         self.check()?;
         self.change_token(token_at(hash))?;
         let below_token = self.token(BELOW_TOKEN_AT)?;
-        let below_token = if self.locks.is_taken(BELOW_AT)? { None } else { Some(below_token) };
-        Ok(Write { fence: self.clone(), below_token, _value: value })
+        let below_token = if value.is_none() || self.locks.is_taken(BELOW_AT)? { None } else { Some(below_token) };
+        Ok(Write { fence: self.clone(), below_token, value })
     }
 
     /// Values below a prefix are to be written: as [`begin_write`](Self::begin_write), for all values at once.
@@ -182,12 +194,12 @@ impl Fence {
     ///
     /// # Cancel safety
     /// Nothing has begun after the drop.
-    pub async fn begin_write_below(&self) -> io::Result<WriteBelow> {
-        let _next = self.locks.lock(BELOW_NEXT_AT, Mode::Exclusive).await?;
-        let below = self.locks.lock(BELOW_AT, Mode::Exclusive).await?;
+    pub async fn begin_write_below(&self, patience: Duration) -> io::Result<WriteBelow> {
+        let _next = self.locks.lock_within(BELOW_NEXT_AT, Mode::Exclusive, patience).await?;
+        let below = self.locks.lock_within(BELOW_AT, Mode::Exclusive, patience).await?;
         self.check()?;
         self.change_token(BELOW_TOKEN_AT)?;
-        Ok(WriteBelow { _below: below })
+        Ok(WriteBelow { below })
     }
 
     /// A value is to be fetched by one member at a time: none if another fetches it now. Ends when the lead is
@@ -197,6 +209,12 @@ impl Fence {
     /// What the system refuses; whoever wants the value fetches it then.
     pub fn try_lead(&self, hash: u64) -> io::Result<Option<Lead>> {
         Ok(self.locks.try_lock(fetch_at(hash), Mode::Exclusive)?.map(Lead))
+    }
+
+    /// Whether this member fetches the value, by way of another call.
+    #[must_use]
+    pub fn is_led_here(&self, hash: u64) -> bool {
+        self.locks.is_held(fetch_at(hash))
     }
 
     /// Waits until no other member fetches the value.
@@ -245,6 +263,12 @@ impl Fence {
 }
 
 impl Write {
+    /// Whether nobody else writes or lands the value meanwhile.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.value.is_some()
+    }
+
     /// What was written is to land. None if values below a prefix were being written meanwhile, this one perhaps
     /// among them.
     ///

@@ -4,7 +4,7 @@
 //! places need no bytes there. Within one description the kernel sees one owner, so who holds what among its users is
 //! kept here.
 
-use std::{collections::HashMap, fs::File, io, sync::Arc, time::Duration};
+use std::{collections::HashMap, fs::File, io, process, sync::Arc, thread, time::Duration};
 
 use nix::{
     errno::Errno,
@@ -12,6 +12,7 @@ use nix::{
     libc,
 };
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 /// Whoever waits for another process looks again after so long, and then after twice as long, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_micros(100);
@@ -22,12 +23,22 @@ const PAUSE_MAX: Duration = Duration::from_millis(2);
 pub(crate) struct Locks {
     pub(crate) file: File,
     held: Mutex<HashMap<u64, Held>>,
+    /// The process that opened it: a fork of it has the same locks, and must not release them.
+    process: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     Exclusive,
     Shared(usize),
+}
+
+/// Waits for so long. Without a runtime there is no timer, and nobody else to hold up.
+pub(crate) async fn wait(pause: Duration) {
+    match Handle::try_current() {
+        Ok(_) => tokio::time::sleep(pause).await,
+        Err(_) => thread::sleep(pause),
+    }
 }
 
 /// How a place is locked.
@@ -50,7 +61,7 @@ pub(crate) struct Lock {
 
 impl Locks {
     pub(crate) fn new(file: File) -> Arc<Self> {
-        Arc::new(Self { file, held: Mutex::default() })
+        Arc::new(Self { file, held: Mutex::default(), process: process::id() })
     }
 
     /// Locks a place if nobody is in the way.
@@ -89,9 +100,33 @@ impl Locks {
             if let Some(lock) = self.try_lock(at, mode)? {
                 return Ok(lock);
             }
-            tokio::time::sleep(pause).await;
+            wait(pause).await;
             pause = PAUSE_MAX.min(pause * 2);
         }
+    }
+
+    /// The same, for so long at most; none if that was not enough.
+    ///
+    /// # Errors
+    /// As for [`try_lock`](Self::try_lock).
+    pub(crate) async fn lock_within(
+        self: &Arc<Self>,
+        at: u64,
+        mode: Mode,
+        patience: Duration,
+    ) -> io::Result<Option<Lock>> {
+        if let Some(lock) = self.try_lock(at, mode)? {
+            return Ok(Some(lock));
+        }
+        if Handle::try_current().is_err() {
+            return self.lock(at, mode).await.map(Some);
+        }
+        tokio::time::timeout(patience, self.lock(at, mode)).await.map_or(Ok(None), |lock| lock.map(Some))
+    }
+
+    /// Whether somebody has a place for himself through this file.
+    pub(crate) fn is_held(&self, at: u64) -> bool {
+        self.held.lock().get(&at) == Some(&Held::Exclusive)
     }
 
     /// Whether anybody has a place for himself.
@@ -135,7 +170,9 @@ impl Locks {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.locks.release(self.at, self.mode);
+        if self.locks.process == process::id() {
+            self.locks.release(self.at, self.mode);
+        }
     }
 }
 

@@ -92,13 +92,19 @@ impl Member {
     /// Writes at the end of its journal. A kill leaves a beginning of it there.
     ///
     /// # Errors
-    /// What the system refuses; a part of it may be there, which is for the caller to write anew.
+    /// What the system refuses; nothing of it is there then. `InvalidData` if a part of it is, so that the journal has
+    /// to be [written anew](Self::rewrite).
     ///
     /// # Cost
     /// A call of the system, which may have to wait for the disk.
     pub fn append(&self, bytes: &[u8]) -> io::Result<()> {
         self.check_process()?;
-        self.file.lock().write_all(bytes)
+        let mut file = self.file.lock();
+        let before = file.metadata()?.len();
+        file.write_all(bytes).map_err(|error| match file.set_len(before) {
+            Ok(()) => error,
+            Err(_) => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
     }
 
     /// Puts another journal in place of its own, at once.
@@ -139,20 +145,22 @@ impl Member {
     /// # Errors
     /// What the system refuses.
     pub fn journals_of_others(&self) -> io::Result<Vec<Vec<u8>>> {
-        let mut journals = Vec::new();
-        for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
-            let entry = entry?;
-            if entry.file_name().to_str().and_then(MemberId::of_name).is_none_or(|id| id == self.id) {
-                continue;
+        'again: loop {
+            let mut journals = Vec::new();
+            for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
+                let entry = entry?;
+                if entry.file_name().to_str().and_then(MemberId::of_name).is_none_or(|id| id == self.id) {
+                    continue;
+                }
+                match fs::read(entry.path()) {
+                    Ok(journal) => journals.push(journal),
+                    // It was inherited since it was listed, by one whose journal was read before, perhaps.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue 'again,
+                    Err(error) => return Err(error),
+                }
             }
-            match fs::read(entry.path()) {
-                Ok(journal) => journals.push(journal),
-                // It was buried or inherited since it was listed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+            return Ok(journals);
         }
-        Ok(journals)
     }
 
     /// # Errors

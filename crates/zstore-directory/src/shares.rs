@@ -25,6 +25,7 @@ use tokio::sync::Mutex;
 use crate::{
     access,
     boot::{Boot, boot, tag},
+    locks,
     member::{self, Member, MemberId, Orphan},
 };
 
@@ -35,6 +36,8 @@ const CHECKED_BYTES: usize = 16;
 const MARK_ID: u64 = u64::from_le_bytes(*b"zstores\x01");
 /// Who wants more room gets a piece of the bound, so that it need not ask for each fill: one part of so many.
 const PIECES: u64 = 64;
+/// And no more than this, for others may have another bound.
+const PIECE_BYTES_MAX: u64 = 1 << 30;
 /// Whoever holds the lock does a few system calls. One that is stopped meanwhile must not stop the others.
 const PATIENCE: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(500);
@@ -170,19 +173,26 @@ impl Shares {
         }
     }
 
-    /// Whether books may tell of files that others removed. If nobody else lives it is taken for mended: the caller
-    /// counts what is there.
+    /// Whether books may tell of files that others removed, or not tell of some that are there.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.disturbed().exists()
+    }
+
+    /// This member has counted what is there. If nobody else lives, whose books may be wrong too, all are right.
     ///
     /// # Errors
     /// What the system refuses.
-    pub fn take_disturbance(&self) -> io::Result<bool> {
-        if !self.disturbed().exists() {
-            return Ok(false);
+    pub fn settle(&self) -> io::Result<()> {
+        if self.is_disturbed() && self.member.all(&self.members)?.len() == 1 {
+            fs::remove_file(self.disturbed())
+        } else {
+            Ok(())
         }
-        if self.member.all(&self.members)?.len() == 1 {
-            fs::remove_file(self.disturbed())?;
-        }
-        Ok(true)
+    }
+
+    fn piece(&self) -> u64 {
+        (self.bytes_max / PIECES).min(PIECE_BYTES_MAX)
     }
 
     fn disturbed(&self) -> PathBuf {
@@ -214,15 +224,17 @@ impl Shares {
         let (mine, richest) =
             (holders.get(&own).copied().unwrap_or(0), holders.iter().max_by_key(|(_, bytes)| **bytes));
         let Some((rich, held)) = richest.map(|(id, bytes)| (*id, *bytes)) else { return self.granted_now() };
-        let wanted = bytes.max(self.bytes_max / PIECES).min(part.saturating_sub(mine)).min(held.saturating_sub(part));
+        let wanted = bytes.max(self.piece()).min(part.saturating_sub(mine)).min(held.saturating_sub(part));
         if rich == own || wanted == 0 {
             return self.granted_now();
         }
         let journal = fs::read(self.members.join(MemberId(rich).name()))?;
         let mut freed = 0_u64;
         let mut remove = |path: &Path, weight: u64| {
+            // Another may have taken its place.
+            let bytes = fs::symlink_metadata(path).map_or(weight, |metadata| metadata.len());
             match fs::remove_file(path) {
-                Ok(()) => freed = freed.saturating_add(weight),
+                Ok(()) => freed = freed.saturating_add(weight.min(bytes)),
                 // Somebody wrote or removed it; whoever it belongs to will find that out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -257,7 +269,7 @@ impl Shares {
         let wanted = bytes.saturating_sub(granted);
         if wanted > 0 {
             let free = self.bytes_max.saturating_sub(table.sum());
-            self.add(&mut table, wanted.max(self.bytes_max / PIECES).min(free))?;
+            self.add(&mut table, wanted.max(self.piece()).min(free))?;
         }
         Ok(self.granted())
     }
@@ -499,7 +511,7 @@ async fn lock(file: &File) -> io::Result<FileLock<'_>> {
     for _ in 0..PATIENCE {
         match file.try_lock() {
             Ok(()) => return Ok(FileLock(file)),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+            Err(TryLockError::WouldBlock) => locks::wait(PAUSE).await,
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }

@@ -231,6 +231,17 @@ impl Header {
         right.then(|| Self { content, namespace, fetched: Timestamp::from_millis(fetched), stamp, len, checksums })
     }
 
+    /// The key that a beginning of a blob tells, whether or not the rest is sound.
+    #[must_use]
+    pub fn key_of(blob: &[u8]) -> Option<Key> {
+        if blob.get(..MAGIC.len())? != MAGIC {
+            return None;
+        }
+        let length = blob.get(64..68)?.try_into().ok().map(u32::from_le_bytes)?;
+        let key = blob.get(FIXED_BYTES..FIXED_BYTES.checked_add(length as usize)?)?;
+        Key::new(std::str::from_utf8(key).ok()?).ok()
+    }
+
     /// Checks the bytes of `extent` (relative to the payload, beginning at a checked block) against the checksums.
     ///
     /// # Errors

@@ -138,8 +138,18 @@ impl Catalog {
         }
     }
 
-    /// Its blob is not there any more, or is another one: it leaves the books. None if it was a guest, or is not what
-    /// is known.
+    /// Its blob is another one now: it has to be looked for again before it is served.
+    pub(crate) fn doubt(&mut self, id: &BlobId, entry: &Arc<Entry>) {
+        if self.is_resident(id, entry) {
+            if let Some(record) = self.ledger.record_mut(id) {
+                record.entry = None;
+            }
+        } else if self.is_guest(id, entry) {
+            self.forget_guest(id);
+        }
+    }
+
+    /// Its blob is not there any more: it leaves the books. None if it was a guest, or is not what is known.
     pub(crate) fn forget(&mut self, id: &BlobId, entry: &Arc<Entry>) -> Option<Gone> {
         if self.is_resident(id, entry) {
             return self.leave(id, Reason::Invalidated);

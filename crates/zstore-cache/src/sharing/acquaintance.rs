@@ -30,7 +30,8 @@ pub(crate) enum Sought<'a> {
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
-    /// Looks in a directory that is shared for what the catalog does not know of a value. Whether anything was found.
+    /// Looks in a directory that is shared for what the catalog does not know of a value. Whether anything of what is
+    /// sought is there now that was not when it was asked for.
     ///
     /// # Cost
     /// A look at one file and one directory if there is nothing.
@@ -40,8 +41,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         // Before anything is read: what is written from here on makes it another state.
         let Passage::Open(state) = self.passage(key) else { return false };
+        if self.is_barred(key) {
+            return false;
+        }
         let whole = BlobId::whole(key.clone());
-        if self.is_unknown(&whole) && self.meet(&whole, state).await {
+        if !self.is_unknown(&whole) || self.meet(&whole, state).await {
             return true;
         }
         let Some(present) = self.blocks_present(key).await else { return false };
@@ -117,10 +121,18 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let expires = self.useful_until(&header.content, header.fetched);
         let entry = self.entry_of(header);
-        let gone = self.catalog.lock().meet(id, Arc::new(entry), weight, expires, state);
+        let Some(sharing) = self.sharing.get() else { return false };
+        let gone = {
+            let mut catalog = self.catalog.lock();
+            // Under the lock: nobody confirms a later state before this is in.
+            if !sharing.fence.look(self.namespace.value_hash(&id.key)).is_ok_and(|now| now == state) {
+                return false;
+            }
+            catalog.meet(id, Arc::new(entry), weight, expires, state)
+        };
         if let Some(gone) = gone {
-            self.catalog.lock().left(gone);
             self.measure_room();
+            self.catalog.lock().left(gone);
         }
         true
     }

@@ -64,7 +64,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let mut weights = HashMap::new();
         for bytes in &journals {
             let Ok(journal) = Journal::read(bytes) else { continue };
-            weights.extend(journal.residents().filter_map(|(noted, _)| {
+            // What is only announced may never be there.
+            weights.extend(journal.residents().filter(|(_, is_sure)| *is_sure).filter_map(|(noted, _)| {
                 let space = journal.spaces().get(usize::from(noted.space))?;
                 Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
             }));

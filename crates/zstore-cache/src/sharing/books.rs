@@ -155,8 +155,12 @@ impl Books {
             state.owed.clone_from(&frames);
             frames
         };
-        member.append(&frames)?;
+        let appended = member.append(&frames);
         let mut state = self.state.lock();
+        if let Err(error) = appended {
+            state.broken |= error.kind() == io::ErrorKind::InvalidData;
+            return Err(error);
+        }
         state.owed.clear();
         state.journal_bytes += frames.len() as u64;
         Ok(())

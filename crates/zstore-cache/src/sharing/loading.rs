@@ -47,6 +47,18 @@ struct Doubts {
     all: bool,
 }
 
+/// Tells whoever waits for it how loading ended.
+struct Loaded {
+    sharing: Arc<Sharing>,
+    is_done: bool,
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let _ = self.sharing.loaded.set(self.is_done);
+    }
+}
+
 /// What may be there or not.
 #[derive(Debug)]
 struct Doubt {
@@ -80,6 +92,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     async fn load(self: Arc<Self>, sharing: Arc<Sharing>, orphans: Vec<Orphan>) {
+        // However it ends, nobody waits for it in vain.
+        let mut outcome = Loaded { sharing: Arc::clone(&sharing), is_done: false };
         let (inner, shared) = (Arc::clone(&self), Arc::clone(&sharing));
         let loaded = spawn_blocking(move || inner.replay(&shared, orphans)).await;
         let Ok(loaded) = loaded else { return };
@@ -90,7 +104,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 (Doubts { all: true, ..Doubts::default() }, Vec::new())
             }
         };
-        let is_disturbed = sharing.shares.take_disturbance().unwrap_or(true);
+        let is_disturbed = sharing.shares.is_disturbed();
         let mut attempts = ATTEMPTS_MAX;
         while !self.verify(&sharing, &doubts, is_disturbed).await {
             attempts -= 1;
@@ -99,6 +113,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 return;
             }
             tokio::time::sleep(PAUSE).await;
+        }
+        if doubts.all || is_disturbed {
+            let _ = sharing.shares.settle();
         }
         // Shares that were lost are asked for anew, before anything has to leave for the want of them.
         let known = self.catalog.lock().known();
@@ -135,7 +152,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         // Not measured before: what was shrunk is room no more.
         self.measure_room();
-        let _ = sharing.loaded.set(());
+        outcome.is_done = true;
+        drop(outcome);
         self.room_moved.notify_waiters();
     }
 
@@ -181,6 +199,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 }
                 Err(_) => doubts.all = true,
             }
+        }
+        if doubts.all {
+            // Until it is seen, for whoever comes after a kill.
+            sharing.shares.disturb()?;
         }
         if sharing.books.is_new() {
             sharing.shares.member().rewrite(&zstore_format::index::head(sharing.shares.boot()))?;

@@ -34,6 +34,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
+        // Who comes second finds what the first one got.
+        let Ok(_turn) = sharing.asking.try_lock() else { return };
         let granted = self.ask_for_room(sharing, needed).await;
         if granted.is_none_or(|granted| granted < needed) {
             sharing.ask_at.store(now_ms.saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
@@ -61,7 +63,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let mut catalog = self.catalog.lock();
         // Under the lock: what was read earlier must not be taken over later.
         match sharing.shares.granted_now() {
-            Ok(granted) => catalog.set_room_max(granted.saturating_add(MARKERS_BYTES)),
+            Ok(granted) => {
+                let bound = self.settings.size_max.unwrap_or(u64::MAX);
+                catalog.set_room_max(granted.saturating_add(MARKERS_BYTES).min(bound));
+            }
             Err(error) => {
                 let charged = catalog.ledger().charged();
                 catalog.set_room_max(charged);

@@ -2,25 +2,38 @@
 
 use std::io;
 
-use zstore_core::{Key, Prefix, ReadStore, Store};
-use zstore_directory::{Write, WriteBelow};
-use zstore_format::index::Journal;
+use zstore_core::{Fetch, GetOptions, Key, Prefix, ReadStore, Store};
+use zstore_directory::{Fence, Write, WriteBelow};
+use zstore_format::{BlobName, Header, Part, index::Journal};
 
-use super::Leave;
+use super::{FENCE, Leave};
 use crate::inner::Inner;
+
+/// Holds all of a header that tells whose blob it is: a key is no longer than a path.
+const NAMES_BYTES: u64 = 8192;
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// A value is to be written: from now on nothing of it lands in any cache that shares the directory. None if the
     /// tier is not shared, or fails: then nothing of it may land here.
     pub(crate) async fn begin_shared_write(&self, key: &Key) -> Option<Write> {
-        let sharing = self.sharing.get()?;
-        self.begun(sharing.fence.begin_write(self.namespace.value_hash(key)).await)
+        let fence = self.fence()?;
+        self.begun(fence.begin_write(self.namespace.value_hash(key), self.tier.timeout()).await)
     }
 
     /// The same for all values, of which some below a prefix are to be written.
     pub(crate) async fn begin_shared_write_below(&self) -> Option<WriteBelow> {
-        let sharing = self.sharing.get()?;
-        self.begun(sharing.fence.begin_write_below().await)
+        let fence = self.fence()?;
+        self.begun(fence.begin_write_below(self.tier.timeout()).await)
+    }
+
+    /// The fence of the directory, be the tier open or not.
+    fn fence(&self) -> Option<Fence> {
+        if let Some(sharing) = self.sharing.get() {
+            return Some(sharing.fence.clone());
+        }
+        let path = self.shared_directory()?.join(FENCE);
+        // Where there is none, nobody shares it yet.
+        if path.exists() { self.begun(Fence::open(&path)) } else { None }
     }
 
     fn begun<W>(&self, begun: io::Result<W>) -> Option<W> {
@@ -37,17 +50,62 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Removes all there is of a value, whoever wrote it.
     pub(crate) async fn remove_shared(&self, key: &Key) {
-        let Some(sharing) = self.sharing.get() else { return };
+        if self.shared_directory().is_none() {
+            return;
+        }
         let space = self.namespace.space();
-        if let (Ok(whole), Ok(blocks)) = (space.blob_key(key, zstore_format::Part::Whole), space.blocks(key)) {
-            // Its own have left already: what is still there is in somebody else's books.
-            if self.is_there(&whole, &blocks).await {
-                let _ = sharing.shares.disturb();
-                // What fails is counted by the tier.
-                let _ = self.tier.delete(&whole).await;
-                let _ = self.tier.delete_all(&blocks).await;
+        let (Ok(whole), Ok(blocks)) = (space.blob_key(key, Part::Whole), space.blocks(key)) else { return };
+        // Its own have left already: what is still there is in somebody else's books.
+        let mut all_gone = true;
+        if self.is_there(&whole, &blocks).await {
+            self.disturb();
+            all_gone &= self.tier.delete(&whole).await.is_ok();
+            all_gone &= self.remove_blobs_below(&blocks).await;
+        }
+        self.bar(key, !all_gone);
+    }
+
+    /// Removes once more what one may have landed who did not move when the value was to be written.
+    pub(crate) async fn remove_late(&self, key: &Key, write: Option<&Write>) {
+        if write.is_some_and(|write| !write.is_alone()) {
+            self.remove_shared(key).await;
+        }
+    }
+
+    fn disturb(&self) {
+        if let Some(sharing) = self.sharing.get() {
+            let _ = sharing.shares.disturb();
+        }
+    }
+
+    /// Whether what is found of a value is not to be believed.
+    pub(crate) fn bar(&self, key: &Key, is_barred: bool) {
+        if let Some(sharing) = self.sharing.get() {
+            let mut barred = sharing.barred.lock();
+            if is_barred {
+                barred.insert(key.clone());
+            } else {
+                barred.remove(key);
             }
         }
+    }
+
+    pub(crate) fn is_barred(&self, key: &Key) -> bool {
+        self.sharing.get().is_some_and(|sharing| sharing.barred.lock().contains(key))
+    }
+
+    /// Removes the blobs below a prefix, and nothing else. Whether all are gone.
+    async fn remove_blobs_below(&self, prefix: &Prefix) -> bool {
+        let mut listing = self.tier.store.list(prefix);
+        let mut all_gone = true;
+        while let Some(meta) = self.tier.next(&mut listing).await {
+            all_gone &= match meta {
+                Ok(meta) if BlobName::parse(meta.key.as_str()).is_some() => self.tier.delete(&meta.key).await.is_ok(),
+                Ok(_) => true,
+                Err(_) => false,
+            };
+        }
+        all_gone
     }
 
     async fn is_there(&self, whole: &Key, blocks: &Prefix) -> bool {
@@ -56,31 +114,60 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         !matches!(whole, Ok(None)) || !self.tier.is_empty_below(blocks).await.is_ok_and(|empty| empty)
     }
 
-    /// Removes all there is of the values below a prefix, whoever wrote it: what journals tell of.
+    /// Removes all there is of the values below a prefix, whoever wrote it: what journals tell of, or all that is there
+    /// if one cannot be believed.
     pub(crate) async fn remove_shared_below(&self, prefix: &Prefix) {
-        let Some(sharing) = self.sharing.get() else { return };
-        let _ = sharing.shares.disturb();
-        if *prefix == Prefix::root() {
-            let _ = self.tier.delete_all(self.namespace.prefix()).await;
+        if self.shared_directory().is_none() {
             return;
         }
-        let journals = match sharing.shares.member().journals_of_others() {
-            Ok(journals) => journals,
-            Err(error) => return self.tier.fault(&self.trouble(error)),
-        };
+        self.disturb();
+        if *prefix == Prefix::root() {
+            self.remove_blobs_below(self.namespace.prefix()).await;
+            return;
+        }
+        match self.names_below(prefix) {
+            Some(names) => {
+                for name in names {
+                    let _ = self.tier.delete(&name).await;
+                }
+            }
+            None => self.remove_found_below(prefix).await,
+        }
+    }
+
+    /// Where blobs lie of values below a prefix, as all journals tell; none if one does not tell all.
+    fn names_below(&self, prefix: &Prefix) -> Option<Vec<Key>> {
+        let sharing = self.sharing.get().filter(|sharing| sharing.is_loaded())?;
         let own = self.namespace.space();
-        for bytes in &journals {
-            let Ok(journal) = Journal::read(bytes) else { continue };
-            let of_namespace = |number: u16| {
-                journal.spaces().get(usize::from(number)).filter(|space| space.digest() == own.digest()).copied()
-            };
-            let names = journal.residents().filter_map(|(noted, _)| {
-                let space = of_namespace(noted.space)?;
-                let key = noted.to_key().filter(|key| prefix.holds(key))?;
+        let mut names = Vec::new();
+        for bytes in sharing.shares.member().journals_of_others().ok()? {
+            let Ok(journal) = Journal::read(&bytes) else { return None };
+            // What is about to be written there will not land any more.
+            if journal.boot() != sharing.shares.boot() {
+                return None;
+            }
+            names.extend(journal.residents().filter_map(|(noted, _)| {
+                let space = journal.spaces().get(usize::from(noted.space))?;
+                let key = noted.to_key().filter(|key| space.digest() == own.digest() && prefix.holds(key))?;
                 space.blob_key(&key, noted.part).ok()
-            });
-            for name in names.collect::<Vec<_>>() {
-                let _ = self.tier.delete(&name).await;
+            }));
+        }
+        Some(names)
+    }
+
+    /// The same by a look at every blob of the namespace.
+    async fn remove_found_below(&self, prefix: &Prefix) {
+        let mut listing = self.tier.store.list(self.namespace.prefix());
+        while let Some(meta) = self.tier.next(&mut listing).await {
+            let Ok(meta) = meta else { continue };
+            if BlobName::parse(meta.key.as_str()).is_none() {
+                continue;
+            }
+            // What cannot be read is of no use to anybody.
+            let header = self.tier.get(&meta.key, &GetOptions::range(0..NAMES_BYTES)).await;
+            let bytes = header.ok().and_then(Fetch::into_object).map(|object| object.bytes).unwrap_or_default();
+            if Header::key_of(&bytes).is_none_or(|key| prefix.holds(&key)) {
+                let _ = self.tier.delete(&meta.key).await;
             }
         }
     }

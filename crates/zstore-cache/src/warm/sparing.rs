@@ -47,6 +47,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         sparing: &Sparing,
     ) -> Result<Claimed<'_, S, T>, Landed> {
         let _turn = sparing.turn.lock().await;
+        self.extend_room(weight).await;
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.now();
             let (leaving, enough) = {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use zstore_cache::{CacheStore, RangeStrategy};
-use zstore_core::{ByteRange, Key, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, Key, Prefix, ReadStore, ReadStoreExt, Result, Store, StoreExt};
 use zstore_local::LocalStore;
 
 use crate::{
@@ -112,7 +112,7 @@ impl Player {
     async fn read(&mut self) {
         let value = self.any_value();
         let before = self.register.state(value);
-        let bytes = self.cache.get_bytes(&key(value)).await.unwrap();
+        let Some(bytes) = answer(self.cache.get_bytes(&key(value)).await) else { return };
         let writing = bytes.as_ref().map(|bytes| {
             let writing = value::writing(value, 0, bytes).unwrap();
             assert_eq!(bytes.len() as u64, value::size(value, writing), "value {value} was cut");
@@ -126,7 +126,9 @@ impl Player {
         let start = 8 * self.seed.below(value::size(value, 0) / 8);
         let end = start + 8 * (1 + self.seed.below(1000));
         let before = self.register.state(value);
-        let bytes = self.cache.get_range(&key(value), ByteRange::Bounded(start..end)).await.unwrap();
+        let Some(bytes) = answer(self.cache.get_range(&key(value), ByteRange::Bounded(start..end)).await) else {
+            return;
+        };
         let writing = bytes.map(|bytes| value::writing(value, start, &bytes).unwrap());
         self.judge(value, before, writing);
     }
@@ -134,7 +136,7 @@ impl Player {
     async fn head(&mut self) {
         let value = self.any_value();
         let before = self.register.state(value);
-        let meta = self.cache.head(&key(value)).await.unwrap();
+        let Some(meta) = answer(self.cache.head(&key(value)).await) else { return };
         let after = self.register.state(value);
         let allowed = match meta {
             None => before.allows(after, None),
@@ -154,26 +156,37 @@ impl Player {
         let value = self.any_value();
         let Some(turn) = self.register.turn(value) else { return };
         let writing = turn.begin(value, false);
-        self.cache.put(&key(value), value::bytes(value, writing)).await.unwrap();
-        turn.end(value, writing, false);
+        if answer(self.cache.put(&key(value), value::bytes(value, writing)).await).is_some() {
+            turn.end(value, writing, false);
+        }
     }
 
     async fn delete(&mut self) {
         let value = self.any_value();
         let Some(turn) = self.register.turn(value) else { return };
         let writing = turn.begin(value, true);
-        self.cache.delete(&key(value)).await.unwrap();
-        turn.end(value, writing, true);
+        if answer(self.cache.delete(&key(value)).await).is_some() {
+            turn.end(value, writing, true);
+        }
     }
 
     async fn delete_below(&mut self) {
         // They share one lock.
         let Some(turn) = self.register.turn(BELOW.start) else { return };
         let writings: Vec<u64> = BELOW.map(|value| turn.begin(value, true)).collect();
-        self.cache.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
-        for (value, writing) in BELOW.zip(writings) {
-            turn.end(value, writing, true);
+        if answer(self.cache.delete_prefix(&Prefix::new("below").unwrap()).await).is_some() {
+            for (value, writing) in BELOW.zip(writings) {
+                turn.end(value, writing, true);
+            }
         }
+    }
+}
+
+/// What the source answered; none if it could not, for want of file descriptors. A write may be done or not then.
+fn answer<V>(result: Result<V>) -> Option<V> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::Unavailable => None,
+        result => Some(result.unwrap()),
     }
 }
 

@@ -317,6 +317,7 @@ pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
         assert_eq!((file("a").exists(), file("c").exists()), (false, true));
         assert_eq!((rich.granted(), rich.granted_now().unwrap()), (1000, 800), "it finds out when it asks");
         // No more than half for one of two.
+        fs::write(file("c"), [0; 300]).unwrap();
         let more = |_: &[u8], remove: &mut Remove<'_>| remove(&file("c"), 300).map(|more| assert!(!more));
         assert_eq!(poor.recall(1000, more).await.unwrap(), 500);
         assert_eq!(poor.recall(1000, |_, _| panic!("it has its part")).await.unwrap(), 500);

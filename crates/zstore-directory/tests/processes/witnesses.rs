@@ -6,6 +6,7 @@ use std::{
     fs::{self, File, OpenOptions},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ use crate::{
 
 const HASH: u64 = 0x0123_4567_89ab_cdef;
 const STEPS: u64 = 200;
+/// Longer than anybody here waits.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 struct Value {
     directory: PathBuf,
@@ -84,10 +87,11 @@ pub(crate) fn write(directory: &Path, seed: u64) {
     let (value, mut seed) = (Value::open(directory), Seed(seed));
     run(async {
         for _ in 0..STEPS {
-            let below = if seed.below(4) == 0 { Some(value.fence.begin_write_below().await.unwrap()) } else { None };
+            let below =
+                if seed.below(4) == 0 { Some(value.fence.begin_write_below(PATIENCE).await.unwrap()) } else { None };
             let write = match &below {
                 Some(_) => None,
-                None => Some(value.fence.begin_write(HASH).await.unwrap()),
+                None => Some(value.fence.begin_write(HASH, PATIENCE).await.unwrap()),
             };
             value.remove_copy();
             dawdle(&mut seed);
@@ -173,7 +177,7 @@ pub(crate) fn what_was_fetched_before_a_write_never_lands() {
         let pass = reader.begin_fetch(HASH).unwrap().unwrap();
         assert!(reader.begin_landing(pass).unwrap().is_some());
         // A write begins after the fetch, and lasts or is over.
-        let write = writer.begin_write(HASH).await.unwrap();
+        let write = writer.begin_write(HASH, PATIENCE).await.unwrap();
         assert!(reader.begin_landing(pass).unwrap().is_none());
         // A fetch begins during a write.
         assert!(reader.begin_fetch(HASH).unwrap().is_none());
@@ -185,8 +189,8 @@ pub(crate) fn what_was_fetched_before_a_write_never_lands() {
         assert!(reader.begin_landing(pass).unwrap().is_none());
         // The same below a prefix.
         let pass = reader.begin_fetch(HASH).unwrap().unwrap();
-        let write = writer.begin_write(HASH).await.unwrap();
-        let below = reader.begin_write_below().await.unwrap();
+        let write = writer.begin_write(HASH, PATIENCE).await.unwrap();
+        let below = reader.begin_write_below(PATIENCE).await.unwrap();
         assert!(writer.begin_fetch(HASH + 1).unwrap().is_none());
         assert!(write.begin_landing().unwrap().is_none(), "it is written below a prefix too");
         drop(below);
@@ -194,8 +198,8 @@ pub(crate) fn what_was_fetched_before_a_write_never_lands() {
         drop(write);
         assert!(reader.begin_landing(pass).unwrap().is_none());
         // A write that began during one below a prefix may have come to the source before it.
-        let below = reader.begin_write_below().await.unwrap();
-        let write = writer.begin_write(HASH).await.unwrap();
+        let below = reader.begin_write_below(PATIENCE).await.unwrap();
+        let write = writer.begin_write(HASH, PATIENCE).await.unwrap();
         drop(below);
         assert!(write.begin_landing().unwrap().is_none());
         drop(write);
@@ -203,7 +207,7 @@ pub(crate) fn what_was_fetched_before_a_write_never_lands() {
         let pass = reader.begin_fetch(HASH).unwrap().unwrap();
         let landing = reader.begin_landing(pass).unwrap();
         assert!(landing.is_some());
-        let mut write = Box::pin(writer.begin_write(HASH));
+        let mut write = Box::pin(writer.begin_write(HASH, PATIENCE));
         assert!(futures_pending(&mut write).await);
         drop(landing);
         drop(write.await.unwrap());
@@ -251,5 +255,5 @@ pub(crate) fn a_fence_that_was_removed_lets_nothing_land() {
     let _new = Fence::open(&path).unwrap();
     assert!(old.begin_landing(pass).is_err());
     assert!(old.begin_fetch(HASH).is_err());
-    assert!(run(old.begin_write(HASH)).is_err(), "what others fetch would land after it");
+    assert!(run(old.begin_write(HASH, PATIENCE)).is_err(), "what others fetch would land after it");
 }
