@@ -1,15 +1,28 @@
 //! What can be asked for on the command line.
 
+mod cache;
+
+pub(crate) use cache::{
+    CacheCommand, ClearOptions, InspectOptions, ListOptions, Measure, Order, PruneOptions, StatsOptions, TopOptions,
+    VerifyOptions,
+};
+
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap_complete::Shell;
 
 use crate::{problem::Problem, size};
+
+/// Told at the end of every help.
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or something is wrong with what was looked at; \
+    2 the command line makes no sense; 128 and more: ended by a signal.";
 
 /// A cache for Zarr data, with eviction, on any store.
 #[derive(Debug, Parser)]
 #[command(
     name = "zstore",
+    after_help = EXIT_CODES,
     version,
     propagate_version = true,
     subcommand_required = true,
@@ -28,7 +41,26 @@ pub(crate) enum Command {
     /// cache directory opened anew. Each byte is compared with the source's.
     ///
     /// Without SOURCE it writes a sample into a temporary directory and needs nothing else.
+    #[command(after_help = EXIT_CODES)]
     Demo(DemoOptions),
+    /// Look into a cache directory, verify it, or remove what it holds.
+    ///
+    /// All of these may be done while other processes use the directory.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Cache(CacheCommand),
+    /// Print a script that completes this command's words in a shell.
+    #[command(after_help = EXIT_CODES)]
+    Completions {
+        /// The shell it is for
+        shell: Shell,
+    },
+}
+
+/// The script that completes the words of the command line.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "zstore", &mut script);
+    script
 }
 
 #[derive(Args, Debug)]
@@ -92,16 +124,29 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             // The parser writes `error: what`, then perhaps `tip: what to do`, then the usage.
             let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-            Err(Problem::of_usage(message, tip.unwrap_or("see `zstore demo --help` for what can be asked")))
+            let see = format!("see `{} --help` for what can be asked", command_in(&text));
+            Err(Problem::of_usage(message, tip.map_or(see, str::to_owned)))
         }
     }
 }
 
+/// The command that a usage in the text is of, such as `zstore cache list`.
+fn command_in(text: &str) -> String {
+    let usage = text.lines().find_map(|line| line.trim_start().strip_prefix("Usage: ")).unwrap_or("zstore");
+    let words = usage.split(' ').take_while(|word| word.bytes().all(|letter| letter.is_ascii_lowercase()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    #[test]
+    fn a_usage_tells_its_command() {
+        assert_eq!(command_in("error: x\n\nUsage: zstore cache list [OPTIONS] <DIR>\n"), "zstore cache list");
+        assert_eq!(command_in("error: x\n\nUsage: zstore <COMMAND>\n"), "zstore");
+        assert_eq!(command_in("error: x"), "zstore");
+    }
 
     fn read_words(words: &[&str]) -> Result<Asked, Problem> {
         read(words.iter().map(Into::into))

@@ -1,4 +1,4 @@
-//! The bar that shows how far a pass is. Where standard error is no terminal, nothing is shown.
+//! The bar that shows how far long work is. Where standard error is no terminal, nothing is shown.
 
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ impl Progress {
         Self::styled(ProgressBar::new(chunks), "{msg:8} {wide_bar} {human_pos}/{human_len} chunks, {eta} left", message)
     }
 
+    /// A bar for work on so many blobs.
+    pub(crate) fn of_blobs(message: &'static str, blobs: u64) -> Self {
+        Self::styled(ProgressBar::new(blobs), "{msg} {wide_bar} {human_pos}/{human_len} blobs, {eta} left", message)
+    }
+
     fn styled(bar: ProgressBar, template: &str, message: &'static str) -> Self {
         let bar = bar.with_message(message);
         // A template that does not parse would leave the plain style.
@@ -34,7 +39,12 @@ impl Progress {
 
     /// One more chunk was read.
     pub(crate) fn chunk(&self) {
-        self.0.inc(1);
+        self.advance(1);
+    }
+
+    /// So much more is done.
+    pub(crate) fn advance(&self, done: u64) {
+        self.0.inc(done);
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
     let report = Report::new(reading.passes, verdicts, read.chunks);
 
     let text = match (options.json, read.arrays) {
-        (true, _) => report.json()?,
+        (true, _) => output::json(&report)?,
         // The problem at the end tells the reason of one.
         (false, 0) if truths.len() == 1 => String::new(),
         (false, 0) => report.of_arrays(),

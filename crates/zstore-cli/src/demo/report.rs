@@ -5,7 +5,10 @@ use std::{fmt::Write as _, time::Duration};
 use serde::Serialize;
 
 use super::verdict::{ArrayVerdict, Status};
-use crate::{problem::Problem, size};
+use crate::{
+    size,
+    table::{Side, Table},
+};
 
 /// The whole report.
 #[derive(Debug, Serialize)]
@@ -47,23 +50,12 @@ impl Report {
         Self { passes, arrays, speedup }
     }
 
-    /// One JSON object and a line break.
-    ///
-    /// # Errors
-    /// Never for what a report holds.
-    pub(super) fn json(&self) -> Result<String, Problem> {
-        let json = serde_json::to_string(self).map_err(|error| {
-            Problem::new(format!("cannot write the report as JSON: {error}"), "report this to the developers of zstore")
-        })?;
-        Ok(json + "\n")
-    }
-
     /// A table and what is to be said of the arrays.
     pub(super) fn table(&self) -> String {
-        let header = ["", "time", "requests", "from source", "from cache", "hit ratio", "speedup"].map(str::to_owned);
-        let mut rows = vec![header];
-        rows.extend(self.passes.iter().map(|pass| {
-            [
+        let columns = ["", "time", "requests", "from source", "from cache", "hit ratio", "speedup"];
+        let mut table = Table::new(columns.map(|name| (name, if name.is_empty() { Side::Left } else { Side::Right })));
+        for pass in &self.passes {
+            table.add([
                 pass.name.to_owned(),
                 show_time(pass.seconds),
                 pass.source_requests.to_string(),
@@ -74,20 +66,9 @@ impl Report {
                     Some(_) => format!("{:.1}x", self.passes[0].speedup_of(pass)),
                     None => "-".to_owned(),
                 },
-            ]
-        }));
-        let widths: [usize; 7] =
-            std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default());
-        let mut text = String::new();
-        for [name, cells @ ..] in &rows {
-            let _ = write!(text, "{name:<width$}", width = widths[0]);
-            for (cell, width) in cells.iter().zip(&widths[1..]) {
-                let _ = write!(text, "  {cell:>width$}");
-            }
-            text.push('\n');
+            ]);
         }
-        text.push('\n');
-        text + &self.of_arrays()
+        format!("{table}\n{}", self.of_arrays())
     }
 
     /// What is to be said of the arrays, a line each.
@@ -130,6 +111,7 @@ fn show_time(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output;
 
     fn report() -> Report {
         let pass = |name, seconds, source_requests, hit_ratio| Pass {
@@ -155,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_object_is_as_promised() {
-        let json: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&output::json(&report()).unwrap()).unwrap();
         assert_eq!(
             json["passes"][0],
             serde_json::json!({"name": "cold", "seconds": 2.0, "source_requests": 10, "source_bytes": 10240, "tier_bytes": 2048, "hit_ratio": 0.0})
@@ -175,7 +157,7 @@ mod tests {
     fn nothing_is_not_read_faster() {
         let Report { passes, arrays, .. } = report();
         let report = Report::new(passes, arrays, 0);
-        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&output::json(&report).unwrap()).unwrap();
         assert_eq!(json["speedup"], serde_json::Value::Null);
         assert!(!report.table().contains('x'), "{}", report.table());
     }

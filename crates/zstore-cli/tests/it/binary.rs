@@ -40,7 +40,9 @@ impl Bench {
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zstore"));
-        command.args(words).env("TMPDIR", self.temporary()).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+        command.args(words).env("TMPDIR", self.temporary()).env_remove("RUST_BACKTRACE");
+        // What people have in their environment is not for tests.
+        command.env_remove("ZSTORE_CACHE").env_remove("ZSTORE_MAX_SIZE").stdin(Stdio::null());
         command
     }
 

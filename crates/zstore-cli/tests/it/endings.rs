@@ -73,3 +73,14 @@ fn has_cache(bench: &Bench) -> bool {
     let mut made = std::fs::read_dir(bench.temporary()).unwrap();
     made.any(|entry| entry.is_ok_and(|entry| entry.path().join("cache/zstore-format").exists()))
 }
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let bench = Bench::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = bench.run(&["completions", shell]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        assert!(ran.stdout.contains("older-than") && ran.stdout.contains("zstore"), "{shell}");
+    }
+    assert_eq!(bench.run(&["completions", "seashell"]).code, Some(2));
+}

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod binary;
+mod cache_care;
+mod cache_contents;
 mod cache_directory;
 mod endings;
 mod failures;
 mod fixtures;
+mod planted;
 mod refusals;
 mod sample;
 mod urls;

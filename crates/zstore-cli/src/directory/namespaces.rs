@@ -1,0 +1,93 @@
+//! Whose blobs there are, and how people name them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::problem::{Problem, place};
+
+/// A digest of a namespace's name, as the names of blobs have it.
+pub(crate) type Digest = [u8; 16];
+
+/// The names of namespaces, as far as headers of blobs tell them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Namespaces(BTreeMap<Digest, Option<String>>);
+
+impl Namespaces {
+    /// There are blobs of a namespace, whose name one of them may have told.
+    pub(super) fn note(&mut self, digest: Digest, name: Option<&str>) {
+        let known = self.0.entry(digest).or_default();
+        if known.is_none() {
+            *known = name.map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each namespace by its digest.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.0.keys().copied()
+    }
+
+    /// The whole name, if a sound blob told it.
+    pub(crate) fn name(&self, digest: Digest) -> Option<&str> {
+        self.0.get(&digest)?.as_deref()
+    }
+
+    /// The name for people: the path or URL of the source where it has one.
+    pub(crate) fn shown(&self, digest: Digest) -> String {
+        self.name(digest).map_or_else(|| format!("unknown {}", hex(digest)), |name| place(name).to_owned())
+    }
+
+    /// Those that a person means by this name: the name itself, the path or URL in it, or the digest.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub(crate) fn meant_by(&self, text: &str) -> Result<BTreeSet<Digest>, Problem> {
+        let trim = |name: &str| name.trim_end_matches('/').to_owned();
+        let is_meant = |(digest, name): &(&Digest, &Option<String>)| {
+            let names = name.iter().any(|name| trim(name) == trim(text) || trim(place(name)) == trim(text));
+            names || hex(**digest) == text
+        };
+        let meant: BTreeSet<Digest> = self.0.iter().filter(is_meant).map(|(digest, _)| *digest).collect();
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
+        let all: Vec<String> = self.digests().map(|digest| self.shown(digest)).collect();
+        let hint = match &all[..] {
+            [] => "the cache holds nothing".to_owned(),
+            all => format!("it holds {}", all.join(", ")),
+        };
+        Err(Problem::new(format!("the cache holds no namespace {text:?}"), hint))
+    }
+}
+
+/// The digest as names of blobs spell it.
+pub(crate) fn hex(digest: Digest) -> String {
+    format!("{:032x}", u128::from_be_bytes(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_meant_by_its_name_its_place_or_its_digest() {
+        let mut namespaces = Namespaces::default();
+        namespaces.note([1; 16], None);
+        namespaces.note([1; 16], Some("Remote(https://example.org/data/)"));
+        namespaces.note([2; 16], Some("LocalStore(/data)"));
+        namespaces.note([3; 16], None);
+        for (text, digest) in [
+            ("https://example.org/data", 1),
+            ("https://example.org/data/", 1),
+            ("Remote(https://example.org/data/)", 1),
+            ("/data", 2),
+            ("03030303030303030303030303030303", 3),
+        ] {
+            assert_eq!(namespaces.meant_by(text).unwrap(), BTreeSet::from([[digest; 16]]), "{text}");
+        }
+        let problem = namespaces.meant_by("/dat").unwrap_err().to_string();
+        assert!(problem.contains("https://example.org/data/, /data, unknown 0303"), "{problem}");
+    }
+}

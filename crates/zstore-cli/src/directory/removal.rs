@@ -1,0 +1,77 @@
+//! Taking files of ours out of a cache directory, and counting what that set free.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use zstore_format::BlobName;
+
+use super::Root;
+use crate::{
+    problem::Problem,
+    size::{counted, show},
+};
+
+/// What was removed. What somebody else removed first is not counted.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Removal {
+    pub(crate) removed_blobs: u64,
+    pub(crate) removed_bytes: u64,
+    /// Files that killed processes had left unfinished.
+    pub(crate) leftovers: u64,
+    pub(crate) leftover_bytes: u64,
+    /// What could not be removed.
+    pub(crate) failed: u64,
+    /// Why the first of these could not.
+    #[serde(skip)]
+    reason: Option<String>,
+}
+
+impl Removal {
+    /// Removes a blob, and answers whether it was this that did.
+    pub(crate) fn blob(&mut self, root: &Root, name: &BlobName) -> bool {
+        let path = name.to_string();
+        let bytes = self.noted(Path::new(&path), root.remove_file(Path::new(&path)));
+        self.removed_blobs += u64::from(bytes.is_some());
+        self.removed_bytes += bytes.unwrap_or(0);
+        bytes.is_some()
+    }
+
+    /// Removes files that nobody is writing any more.
+    pub(crate) fn leftovers(&mut self, root: &Root, paths: &[PathBuf]) {
+        for path in paths {
+            let bytes = self.noted(path, root.remove_leftover(path));
+            self.leftovers += u64::from(bytes.is_some());
+            self.leftover_bytes += bytes.unwrap_or(0);
+        }
+    }
+
+    fn noted(&mut self, path: &Path, outcome: io::Result<Option<u64>>) -> Option<u64> {
+        outcome.unwrap_or_else(|error| {
+            self.failed += 1;
+            self.reason.get_or_insert_with(|| format!("{}: {error}", path.display()));
+            None
+        })
+    }
+
+    /// What was removed, in a line that begins with the verb: `removed` or `would remove`.
+    pub(crate) fn line(&self, verb: &str) -> String {
+        let leftovers = match self.leftovers {
+            0 => String::new(),
+            files => format!(", and {} of killed processes, {}", counted(files, "leftover"), show(self.leftover_bytes)),
+        };
+        format!("{verb} {}, {}{leftovers}\n", counted(self.removed_blobs, "blob"), show(self.removed_bytes))
+    }
+
+    /// # Errors
+    /// If anything could not be removed.
+    pub(crate) fn refuse_failures(&self) -> Result<(), Problem> {
+        let Some(reason) = &self.reason else { return Ok(()) };
+        Err(Problem::new(
+            format!("{} cannot be removed: {reason}", counted(self.failed, "file")),
+            "see that the directory may be written, or run as the user whose cache it is",
+        ))
+    }
+}
