@@ -1,11 +1,13 @@
 //! What can be asked for on the command line.
 
 mod cache;
+mod source;
 
 pub(crate) use cache::{
     CacheCommand, ClearOptions, InspectOptions, ListOptions, Measure, Order, PruneOptions, StatsOptions, TopOptions,
     VerifyOptions,
 };
+pub(crate) use source::{CacheBounds, CatOptions, InfoOptions, LookOptions, LsOptions, WarmOptions};
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -48,6 +50,23 @@ pub(crate) enum Command {
     /// All of these may be done while other processes use the directory.
     #[command(subcommand, after_help = EXIT_CODES)]
     Cache(CacheCommand),
+    /// Fetch into a cache directory what will be read.
+    ///
+    /// What is there already is not fetched again, and what would not fit is not transferred. A cache knows values by
+    /// SOURCE and key: whoever is to find them there must name the same SOURCE.
+    #[command(after_help = EXIT_CODES)]
+    Warm(WarmOptions),
+    /// List what is directly below a path.
+    #[command(after_help = EXIT_CODES)]
+    Ls(LsOptions),
+    /// Print the bytes of a value.
+    ///
+    /// A cache knows values by SOURCE and key: name both as they were named when it was warmed.
+    #[command(after_help = EXIT_CODES)]
+    Cat(CatOptions),
+    /// Tell what a value, an array or a group is.
+    #[command(after_help = EXIT_CODES)]
+    Info(InfoOptions),
     /// Print a script that completes this command's words in a shell.
     #[command(after_help = EXIT_CODES)]
     Completions {

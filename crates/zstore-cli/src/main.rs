@@ -4,6 +4,9 @@
 //!
 //! - `args`: what can be asked for;
 //! - `demo`: shows on data what a cache saves;
+//! - `warm`, with `region`: fetches what will be read;
+//! - `look`: lists, prints and describes what a source holds;
+//! - `source` and `cached`: what is read, and a cache to read it through;
 //! - `cache`: commands on a cache directory, which `directory` looks at from outside;
 //! - `problem`: what the user is told when something cannot be done: one line, and a hint;
 //! - `fault`: what the user is told of a panic;
@@ -16,15 +19,20 @@
 mod age;
 mod args;
 mod cache;
+mod cached;
 mod demo;
 mod directory;
 mod fault;
+mod look;
 mod output;
 mod problem;
 mod progress;
+mod region;
 mod signals;
 mod size;
+mod source;
 mod table;
+mod warm;
 
 use std::process::ExitCode;
 
@@ -53,6 +61,10 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Demo(options) => demo(options),
         Command::Cache(command) => cache::run(command).map(|()| ExitCode::SUCCESS),
+        Command::Warm(options) => run_async(warm::run(options)),
+        Command::Ls(options) => run_async(look::ls(options)),
+        Command::Cat(options) => run_async(look::cat(options)),
+        Command::Info(options) => run_async(look::info(options)),
         Command::Completions { shell } => output::print_bytes(&args::completions(shell)).map(|_| ExitCode::SUCCESS),
     }
 }
@@ -69,6 +81,12 @@ fn demo(options: DemoOptions) -> Result<ExitCode, Problem> {
         )
     })?;
     runtime.block_on(until_ended(signals, demo::run(options, scratch.path())))
+}
+
+/// Does work that keeps nothing temporary until it or the user ends it.
+fn run_async(work: impl Future<Output = Result<(), Problem>>) -> Result<ExitCode, Problem> {
+    let (runtime, signals) = start()?;
+    runtime.block_on(until_ended(signals, work))
 }
 
 /// A runtime, and the signals that are caught from now on.

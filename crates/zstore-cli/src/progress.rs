@@ -27,6 +27,17 @@ impl Progress {
         Self::styled(ProgressBar::new(blobs), "{msg} {wide_bar} {human_pos}/{human_len} blobs, {eta} left", message)
     }
 
+    /// A bar for work on so many values.
+    pub(crate) fn of_values(message: &'static str, values: u64) -> Self {
+        Self::styled(ProgressBar::new(values), "{msg} {wide_bar} {human_pos}/{human_len} values, {eta} left", message)
+    }
+
+    /// A bar for work on so many bytes.
+    pub(crate) fn of_bytes(message: &'static str, bytes: u64) -> Self {
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+        Self::styled(ProgressBar::new(bytes), template, message)
+    }
+
     fn styled(bar: ProgressBar, template: &str, message: &'static str) -> Self {
         let bar = bar.with_message(message);
         // A template that does not parse would leave the plain style.
@@ -45,6 +56,12 @@ impl Progress {
     /// So much more is done.
     pub(crate) fn advance(&self, done: u64) {
         self.0.inc(done);
+    }
+
+    /// So much is done of so much.
+    pub(crate) fn reach(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
     }
 }
 

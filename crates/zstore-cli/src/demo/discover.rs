@@ -11,11 +11,18 @@ const CHILDREN_LOOKED_AT_MAX: usize = 32;
 
 /// An array, or what says it is one.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The path as Zarr writes it: `/` for an array that is the whole hierarchy.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Why it cannot be read after all.
     pub(super) broken: Option<Outcome>,
+}
+
+impl Found {
+    /// Whether its metadata can be read.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.broken.is_none()
+    }
 }
 
 /// What the metadata at a prefix make of it.
@@ -36,7 +43,7 @@ enum Node {
 ///
 /// # Errors
 /// If there is no hierarchy, no way to know what is in it, or nothing.
-pub(super) async fn arrays(store: &dyn ReadStore, label: &str) -> Result<Vec<Found>, Problem> {
+pub(crate) async fn arrays(store: &dyn ReadStore, label: &str) -> Result<Vec<Found>, Problem> {
     let root = Prefix::root();
     let listing = store.capabilities().listing;
     let mut found = match node(store, &root).await? {

@@ -12,7 +12,7 @@
 //! - `report`: what is printed.
 
 mod digest;
-mod discover;
+pub(crate) mod discover;
 mod hierarchy;
 mod passes;
 mod reading;
@@ -51,7 +51,7 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
     let source = match &options.source {
         Some(name) => {
             if let Some(cache) = &options.cache {
-                source::refuse_overlap(name, cache)?;
+                crate::source::refuse_overlap(name, cache)?;
             }
             Source::open(name, latency).await?
         }

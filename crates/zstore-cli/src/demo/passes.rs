@@ -7,7 +7,6 @@ use std::{
 };
 
 use zstore_cache::{CacheStore, Stats};
-use zstore_core::{Error, ErrorKind};
 use zstore_local::LocalStore;
 use zstore_remote::RemoteReader;
 use zstore_zarrs::ZarrsStore;
@@ -19,7 +18,8 @@ use super::{
     verdict::Truth,
 };
 use crate::{
-    problem::{Problem, chain},
+    cached,
+    problem::Problem,
     progress::Progress,
     size::{self, counted},
 };
@@ -158,31 +158,13 @@ pub(super) async fn refuse_small(size_max: u64, scratch: &Path) -> Result<(), Pr
 }
 
 async fn open(setup: &Setup, source: &Source) -> Result<Cache, Problem> {
-    let directory = setup.directory.display();
-    let tier = LocalStore::create(&setup.directory).map_err(|error| unusable(setup, &error))?;
-    let mut builder = CacheStore::builder(Arc::clone(&source.remote), Arc::new(tier))
-        .max_size(setup.size_max)
-        .cache_absent(ABSENT_AGE_MAX);
-    if let Some(namespace) = source.namespace() {
-        builder = builder.namespace(namespace);
-    }
-    let cache = builder.build().await.map_err(|error| match error.kind() {
-        ErrorKind::InvalidArgument => Problem::new(format!("such a cache cannot be: {error}"), "change --max-size"),
-        _ => unusable(setup, &error),
-    })?;
-    if cache.stats().tier_faults > 0 {
-        return Err(Problem::new(
-            format!("{directory} cannot be the cache directory: it can be opened and not used"),
-            "see that it may be read and written and that its disk has room, or name another one",
-        ));
-    }
-    Ok(cache)
-}
-
-fn unusable(setup: &Setup, error: &Error) -> Problem {
-    let hint = match error.kind() {
-        ErrorKind::Conflict => "name an empty or a new directory, or one that zstore made",
-        _ => "name a directory that may be made and written, or leave --cache out",
-    };
-    Problem::new(format!("{} cannot be the cache directory: {}", setup.directory.display(), chain(error)), hint)
+    cached::open(&setup.directory, |tier| {
+        let builder =
+            CacheStore::builder(Arc::clone(&source.remote), tier).max_size(setup.size_max).cache_absent(ABSENT_AGE_MAX);
+        match source.namespace() {
+            Some(namespace) => builder.namespace(namespace),
+            None => builder,
+        }
+    })
+    .await
 }
