@@ -140,8 +140,10 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             Ok(Asked::Text(text))
         }
         _ => {
-            // The parser writes `error: what`, then perhaps `tip: what to do`, then the usage.
-            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            // The parser writes `error: what`, perhaps with a list below, then perhaps `tip: what to do`, then the usage.
+            let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            let message = lines.join(" ");
+            let message = message.trim_start_matches("error: ");
             let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
             let see = format!("see `{} --help` for what can be asked", command_in(&text));
             Err(Problem::of_usage(message, tip.map_or(see, str::to_owned)))
@@ -201,6 +203,7 @@ mod tests {
             (&["zstore", "demo", "--latency-ms", "banana"], "write a number of milliseconds"),
             (&["zstore", "demo", "--latency-ms", "-3"], "-3"),
             (&["zstore", "demo", "a", "b"], "b"),
+            (&["zstore", "cache", "prune", "x"], "not provided: --older-than <AGE>"),
         ] {
             let problem = read_words(words).expect_err("it is refused");
             let shown = problem.to_string();

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 use crate::binary::{Bench, Report, copy_tree, fixture};
 
 /// Makes reading of a file fail, whoever reads: a link that leads to itself.
-fn break_file(path: &Path) {
+pub(crate) fn break_file(path: &Path) {
     fs::remove_file(path).unwrap();
     symlink(path.file_name().unwrap(), path).unwrap();
 }

@@ -8,7 +8,7 @@ use zstore_origin::Origin;
 use crate::binary::{Bench, Report, fixture};
 
 /// Serves a directory by HTTP while `test` runs with the server's URL, which ends with a slash.
-fn serve(directory: &Path, test: impl FnOnce(&str)) {
+pub(crate) fn serve(directory: &Path, test: impl FnOnce(&str)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = Arc::new(LocalStore::open(directory).unwrap());
     let origin = runtime.block_on(async { Origin::builder(store).bind().await }).unwrap();

@@ -1,0 +1,188 @@
+//! `zstore warm`: what is fetched ahead of use, and what is told of it.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::{
+    binary::{Bench, copy_tree, fixture},
+    failures::break_file,
+    planted,
+    urls::serve,
+};
+
+const SHARDED: &str = "2d.chunked.compressed.sharded.filled.i2";
+
+/// Warms a cache, which must end with this code, and reads the object.
+fn warm(bench: &Bench, code: i32, words: &[&str]) -> Value {
+    let ran = bench.run(&[&["warm", "--json"], words].concat());
+    assert_eq!(ran.code, Some(code), "{words:?}: {ran:?}");
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+fn keys(bench: &Bench, cache: &str) -> Vec<String> {
+    let list = planted::json(bench, 0, &["list", cache]);
+    list["blobs"].as_array().unwrap().iter().map(|blob| blob["key"].as_str().unwrap().to_owned()).collect()
+}
+
+fn values(report: &Value, group: &str) -> u64 {
+    report[group]["values"].as_u64().unwrap()
+}
+
+#[test]
+fn what_was_warmed_is_read_without_the_source() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr/consolidated"), bench.path("cache"));
+    let cache = cache.to_str().unwrap();
+    let report = warm(&bench, 0, &[&source, "--cache", cache]);
+    assert_eq!((values(&report, "fetched"), &report["complete"]), (9, &json!(true)), "{report}");
+    assert_eq!(bench.demo(&[&source, "--cache", cache]).requests(), [0, 0, 0]);
+    let again = warm(&bench, 0, &[&source, "--cache", cache]);
+    assert_eq!((values(&again, "fetched"), values(&again, "resident")), (0, 9), "{again}");
+    let ran = bench.run(&["warm", &source, "--cache", cache]);
+    assert!(ran.code == Some(0) && ran.stdout.ends_with("there already\n"), "{ran:?}");
+}
+
+#[test]
+fn only_what_lies_below_a_prefix_is_warmed() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
+    let cache = cache.to_str().unwrap();
+    warm(&bench, 0, &[&source, "--cache", cache, "--prefix", "/consolidated/nested/"]);
+    let found = keys(&bench, cache);
+    assert!(!found.is_empty() && found.iter().all(|key| key.starts_with("consolidated/nested/")), "{found:?}");
+    let (error, hint) = bench.refusal(&["warm", &source, "--cache", cache, "--prefix", "nested"]);
+    assert!(error.starts_with("there is nothing of that in ") && hint.contains("zstore ls"), "{error}");
+}
+
+#[test]
+fn a_region_warms_the_shards_it_touches_and_the_metadata() {
+    let bench = Bench::new();
+    let source = fixture("v3/data.zarr");
+    // Two by two shards of two by two elements.
+    for (region, shards) in [
+        ("0:1,:", &["c/0/0", "c/0/1"][..]),
+        ("2,3", &["c/1/1"]),
+        ("...,-1", &["c/0/1", "c/1/1"]),
+        (":", &["c/0/0", "c/0/1", "c/1/0", "c/1/1"]),
+    ] {
+        let cache = bench.path(region);
+        let cache = cache.to_str().unwrap();
+        warm(&bench, 0, &[&source, "--cache", cache, "--array", SHARDED, "--region", region]);
+        let mut expected: Vec<String> = shards.iter().map(|shard| format!("{SHARDED}/{shard}")).collect();
+        expected.extend([format!("{SHARDED}/zarr.json"), "zarr.json".to_owned()]);
+        assert_eq!(keys(&bench, cache), expected, "{region}");
+    }
+}
+
+#[test]
+fn an_array_of_version_2_is_warmed_with_the_metadata_it_has() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v2/data.zarr"), bench.path("cache"));
+    let cache = cache.to_str().unwrap();
+    let report = warm(&bench, 0, &[&source, "--cache", cache, "--array", "/2d.chunked.i2", "--region", "1,:"]);
+    let mut found = keys(&bench, cache);
+    found.retain(|key| !key.contains(".z"));
+    assert_eq!(found, ["2d.chunked.i2/1.0", "2d.chunked.i2/1.1"]);
+    assert!(keys(&bench, cache).contains(&"2d.chunked.i2/.zarray".to_owned()) && values(&report, "missing") > 0);
+}
+
+#[test]
+fn what_is_no_array_or_region_is_refused() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
+    let cache = cache.to_str().unwrap();
+    for (words, told, code) in [
+        (&["--array", "nowhere"][..], "/nowhere is no array", 1),
+        (&["--array", SHARDED, "--region", "0,0,0"], "has 3 dimensions and the array has 2", 2),
+        (&["--array", SHARDED, "--region", "4:"], "empty in dimension 0", 2),
+        (&["--array", SHARDED, "--region", "0:4:2"], "has a step", 2),
+        (&["--region", "0"], "--array", 2),
+        (&["--array", SHARDED, "--prefix", "a"], "cannot be used with", 2),
+        (&["--prefix", "a//b"], "a//b", 2),
+        (&["--max-size", "0"], "keeps nothing", 2),
+        (&["--max-age", "soon"], "is not a duration", 2),
+    ] {
+        let words = [&["warm", &source, "--cache", cache], words].concat();
+        let (error, _) = bench.refusal(&words);
+        assert!(error.contains(told), "{words:?}: {error}");
+        assert_eq!(bench.run(&words).code, Some(code), "{words:?}");
+    }
+    let (error, _) = bench.refusal(&["warm", &source]);
+    assert!(error.contains("--cache"), "{error}");
+    let inside = format!("{source}/cache");
+    let (error, _) = bench.refusal(&["warm", &source, "--cache", &inside]);
+    assert!(error.contains("overlaps") && !Path::new(&inside).exists(), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_is_told_and_the_bound_is_kept() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
+    let directory = cache.to_str().unwrap();
+    let ran = bench.run(&["warm", &source, "--cache", directory, "--max-size", "2_000"]);
+    assert!(ran.code == Some(1) && ran.stdout.contains("NOT KEPT: no room"), "{ran:?}");
+    assert!(ran.stderr.contains("did not fit beside the rest\nhint: raise --max-size"), "{ran:?}");
+    let stats = planted::json(&bench, 0, &["stats", directory]);
+    let [total, directories] = ["total_bytes", "directory_bytes"].map(|name| stats[name].as_u64().unwrap());
+    assert!(total - directories <= 2000 && stats["blobs"]["values"].as_u64().unwrap() > 0, "{stats}");
+}
+
+#[test]
+fn a_source_that_fails_is_told_and_the_rest_is_warmed() {
+    let bench = Bench::new();
+    let (source, cache) = (bench.path("source.zarr"), bench.path("cache"));
+    copy_tree(Path::new(&fixture("v3/data.zarr/consolidated")), &source);
+    // Of what cannot be read a listing does not tell, but the metadata do.
+    break_file(&source.join("nested/1d.i2/c/0"));
+    let words = [source.to_str().unwrap(), "--cache", cache.to_str().unwrap(), "--array", "nested/1d.i2"];
+    let report = warm(&bench, 1, &words);
+    assert_eq!((values(&report, "failed"), &report["complete"]), (1, &json!(false)), "{report}");
+    assert!(report["errors"][0].as_str().unwrap().contains("nested/1d.i2/c/0"), "{report}");
+    assert!(values(&report, "fetched") + values(&report, "resident") >= 3, "{report}");
+    let ran = bench.run(&[&["warm"], &words[..]].concat());
+    assert!(ran.stderr.starts_with("error: 1 value failed: ") && ran.stderr.contains("\nhint: "), "{ran:?}");
+}
+
+#[test]
+fn a_server_that_cannot_list_is_warmed_by_its_consolidated_metadata() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let cache = cache.to_str().unwrap();
+    serve(Path::new(&fixture("v3/data.zarr")), |url| {
+        let source = format!("{url}consolidated");
+        let report = warm(&bench, 0, &[&source, "--cache", cache]);
+        assert_eq!(report["source"], json!(source));
+        let ran = bench.run(&["demo", "--json", &source, "--cache", cache]);
+        assert_eq!(crate::binary::Report::read(&ran).requests(), [0, 0, 0], "{ran:?}");
+
+        let only = bench.path("only");
+        let words = [&source, "--cache", only.to_str().unwrap(), "--prefix", "nested"];
+        warm(&bench, 0, &words.map(|word| word));
+        assert!(keys(&bench, words[2]).iter().any(|key| key == "nested/1d.i2/c/0"));
+        assert!(!keys(&bench, words[2]).iter().any(|key| key.starts_with("1d.chunked.i2")));
+        let (error, hint) = bench.refusal(&["warm", url, "--cache", cache]);
+        assert!(error.contains("neither be listed") && hint.contains("consolidate"), "{error}");
+    });
+}
+
+#[test]
+fn the_environment_bounds_the_cache_and_the_age() {
+    let bench = Bench::new();
+    let (source, cache) = (bench.path("source.zarr"), bench.path("cache"));
+    copy_tree(Path::new(&fixture("v3/data.zarr/1d.contiguous.raw.i2")), &source);
+    let name = source.to_str().unwrap();
+    let run = |variables: &[(&str, &str)], words: &[&str]| {
+        let mut command = bench.command(words);
+        let output = command.env("ZSTORE_CACHE", &cache).envs(variables.iter().copied()).output().unwrap();
+        (output.status.code(), output.stdout)
+    };
+    assert_eq!(run(&[], &["warm", name]).0, Some(0));
+    fs::write(source.join("c/0"), "changed!").unwrap();
+    // A cache without an age takes what it has for right.
+    assert_ne!(run(&[], &["cat", name, "c/0"]), (Some(0), b"changed!".to_vec()));
+    assert_eq!(run(&[("ZSTORE_MAX_AGE", "0s")], &["cat", name, "c/0"]), (Some(0), b"changed!".to_vec()));
+    assert_eq!(run(&[], &["cat", name, "c/0"]), (Some(0), b"changed!".to_vec()));
+    assert_eq!(run(&[("ZSTORE_MAX_SIZE", "700")], &["warm", name]).0, Some(1));
+    assert_eq!(run(&[("ZSTORE_MAX_SIZE", "some")], &["warm", name]).0, Some(2));
+}
