@@ -15,7 +15,7 @@ use crate::{age, problem::Problem, size};
 pub(crate) enum CacheCommand {
     /// Tell what it holds, in all and by namespace.
     ///
-    /// A namespace is what was cached: the directory or URL of a source. The total is what `du --apparent-size` says.
+    /// A namespace is what was cached: the directory or URL of a source. The total is what `du -b` says.
     #[command(after_help = EXIT_CODES)]
     Stats(StatsOptions),
     /// List what it holds, blob by blob.

@@ -20,7 +20,7 @@ use crate::{
 struct Report {
     #[serde(flatten)]
     removal: Removal,
-    /// Bytes of what is ours in the directory afterwards.
+    /// Bytes of files of ours that are in the directory afterwards.
     held_bytes: u64,
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
     if !options.dry_run {
         removal.leftovers(&root, &census.holdings.temporaries);
     }
-    let held_bytes = census.own_bytes().saturating_sub(removal.leftover_bytes);
+    let held_bytes = census.held_bytes().saturating_sub(removal.leftover_bytes);
     let bounds = Bounds { age_max: options.older_than, bytes_max: options.max_size };
     let leaving = plan(candidates(&census), held_bytes, age::now(), bounds);
     if options.dry_run {
@@ -71,10 +71,7 @@ pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
     };
     output::print(&text)?;
     if let Some(max) = options.max_size.filter(|max| held_bytes > *max) {
-        eprintln!(
-            "note: more than {} stay: directories, the cache's own books, or what was written meanwhile",
-            show(max)
-        );
+        eprintln!("note: more than {} stay: the cache's own books, or what cannot be removed", show(max));
     }
     report.removal.refuse_failures()
 }

@@ -29,7 +29,7 @@ struct Report {
     directory_bytes: u64,
     foreign_files: u64,
     foreign_bytes: u64,
-    /// As `du --apparent-size` adds it up.
+    /// As `du -b` adds it up.
     total_bytes: u64,
 }
 
@@ -94,7 +94,7 @@ impl Report {
             directory_bytes: holdings.directories.bytes,
             foreign_files,
             foreign_bytes,
-            total_bytes: census.own_bytes() + foreign_bytes,
+            total_bytes: census.held_bytes() + holdings.directories.bytes + foreign_bytes,
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Targets {
 }
 
 impl Targets {
-    /// Finds out what is meant. Metadata that are read for it are in the cache then.
+    /// Finds out what is meant.
     ///
     /// # Errors
     /// If there is no such array or region, or the source does not tell.
@@ -59,7 +59,8 @@ impl Targets {
 
 /// The keys of an array's chunks, or shards, that a region touches, and of its metadata.
 async fn array_keys(cache: &Cache, path: &Prefix, region: Option<&Region>) -> Result<Vec<Key>, Problem> {
-    let storage: Storage = Arc::new(ZarrsStore::new(Arc::new(cache.clone())));
+    // From the source itself, so that the report tells of these metadata as of all else.
+    let storage: Storage = Arc::new(ZarrsStore::new(Arc::clone(cache.source())));
     let node = format!("/{path}");
     // In a task of its own: metadata from anywhere may be such that zarrs panics at them.
     let opening = tokio::spawn(fault::expected(async move { Array::async_open(storage, &node).await }));

@@ -9,6 +9,7 @@ mod endings;
 mod failures;
 mod fixtures;
 mod looking;
+mod manual;
 mod planted;
 mod refusals;
 mod sample;
