@@ -42,12 +42,12 @@ pub(super) fn run(options: &ClearOptions) -> Result<(), Problem> {
 fn remove(root: &Root, names: &[BlobName], holdings: &Holdings) -> Removal {
     let progress = Progress::of_blobs("removing", names.len() as u64);
     let mut removal = Removal::default();
-    // First, because directories go with the last file in them.
     removal.leftovers(root, &holdings.temporaries);
     for name in names {
         removal.blob(root, name);
         progress.advance(1);
     }
+    removal.empty_directories(root);
     removal
 }
 

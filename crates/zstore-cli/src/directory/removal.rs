@@ -1,6 +1,7 @@
 //! Taking files of ours out of a cache directory, and counting what that set free.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
@@ -27,6 +28,9 @@ pub(crate) struct Removal {
     /// Why the first of these could not.
     #[serde(skip)]
     reason: Option<String>,
+    /// Directories that blobs were removed from, and those above them.
+    #[serde(skip)]
+    directories: BTreeSet<PathBuf>,
 }
 
 impl Removal {
@@ -34,9 +38,24 @@ impl Removal {
     pub(crate) fn blob(&mut self, root: &Root, name: &BlobName) -> bool {
         let path = name.to_string();
         let bytes = self.noted(Path::new(&path), root.remove_file(Path::new(&path)));
+        let directories = Path::new(&path).ancestors().skip(1).take_while(|above| !above.as_os_str().is_empty());
+        for directory in directories {
+            if !self.directories.insert(directory.to_owned()) {
+                break;
+            }
+        }
         self.removed_blobs += u64::from(bytes.is_some());
         self.removed_bytes += bytes.unwrap_or(0);
         bytes.is_some()
+    }
+
+    /// Removes the directories that became empty. Once at the end, because a system may look at every name in a
+    /// directory before it refuses to remove it.
+    pub(crate) fn empty_directories(&mut self, root: &Root) {
+        // What lies in a directory comes after it in this order.
+        for directory in std::mem::take(&mut self.directories).iter().rev() {
+            root.remove_if_empty(directory);
+        }
     }
 
     /// Removes files that nobody is writing any more.

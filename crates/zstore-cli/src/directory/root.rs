@@ -149,7 +149,7 @@ impl Root {
         Ok(Facts::of(&fstat(&self.handle)?).bytes)
     }
 
-    /// Removes a file, and the directories that become empty. Answers its size; none if somebody else was faster.
+    /// Removes a file, and answers its size; none if somebody else was faster.
     pub(super) fn remove_file(&self, path: &Path) -> io::Result<Option<u64>> {
         let Some((parent, name)) = self.parent(path)? else { return Ok(None) };
         let Some(stat) = gone_is_none(statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW))? else { return Ok(None) };
@@ -157,10 +157,7 @@ impl Root {
         if facts.kind != FileType::RegularFile {
             return Ok(None);
         }
-        let removed = gone_is_none(unlinkat(&parent, name, AtFlags::empty()))?.map(|()| facts.bytes);
-        drop(parent);
-        self.prune(path);
-        Ok(removed)
+        Ok(gone_is_none(unlinkat(&parent, name, AtFlags::empty()))?.map(|()| facts.bytes))
     }
 
     /// Removes a file that a killed process left unfinished, and answers its size. One that is being written is locked
@@ -180,15 +177,10 @@ impl Root {
         Ok(gone_is_none(unlinkat(&parent, name, AtFlags::empty()))?.map(|()| facts.bytes))
     }
 
-    /// Removes the directories above a path as far as they are empty. One that is not, or may not go, stays.
-    fn prune(&self, path: &Path) {
-        let mut directory = path.parent();
-        while let Some(empty) = directory.filter(|directory| !directory.as_os_str().is_empty()) {
-            let Ok(Some((parent, name))) = self.parent(empty) else { return };
-            if unlinkat(&parent, name, AtFlags::REMOVEDIR).is_err() {
-                return;
-            }
-            directory = empty.parent();
+    /// Removes a directory below the root if it is empty. One that is not, or may not go, stays.
+    pub(super) fn remove_if_empty(&self, path: &Path) {
+        if let Ok(Some((parent, name))) = self.parent(path) {
+            let _ = unlinkat(&parent, name, AtFlags::REMOVEDIR);
         }
     }
 }
@@ -267,17 +259,17 @@ mod tests {
     }
 
     #[test]
-    fn directories_go_with_the_last_file_in_them_and_no_sooner() {
+    fn what_is_removed_is_told_once_and_only_what_is_empty_goes() {
         let (scratch, root) = marked();
         fs::create_dir_all(scratch.path().join("a/b")).unwrap();
-        for name in ["a/b/1", "a/b/2"] {
-            fs::write(scratch.path().join(name), "12345").unwrap();
-        }
+        fs::write(scratch.path().join("a/b/1"), "12345").unwrap();
+        root.remove_if_empty(Path::new("a/b"));
         assert_eq!(root.remove_file(Path::new("a/b/1")).unwrap(), Some(5));
         assert_eq!(root.remove_file(Path::new("a/b/1")).unwrap(), None);
+        root.remove_if_empty(Path::new("a"));
         assert!(scratch.path().join("a/b").exists());
-        assert_eq!(root.remove_file(Path::new("a/b/2")).unwrap(), Some(5));
-        assert!(!scratch.path().join("a").exists() && scratch.path().exists());
+        root.remove_if_empty(Path::new("a/b"));
+        assert!(scratch.path().join("a").exists() && !scratch.path().join("a/b").exists());
     }
 
     #[test]

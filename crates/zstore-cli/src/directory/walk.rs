@@ -123,10 +123,11 @@ fn kind(path: &Path, file: FileType) -> Kind {
     match parent {
         "" if [TAG.0, FORMAT.0].contains(&name) => Kind::Marker,
         "" if INDEX.contains(&name) => Kind::Index,
+        // Whoever uses the directory looks after its own books.
+        MEMBERS => Kind::Index,
         _ if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) && is_own_directory(Path::new(parent)) => {
             Kind::Temporary
         }
-        MEMBERS => Kind::Index,
         _ => Kind::Foreign,
     }
 }
@@ -170,7 +171,7 @@ mod tests {
             (".zstore-1-2-3.tmp", Kind::Temporary),
             (&format!("{SPACE}/a0/.zstore-1-2-3.tmp"), Kind::Temporary),
             (&format!("{blob}.blocks/.zstore-1-2-3.tmp"), Kind::Temporary),
-            ("members/.zstore-1-2-3.tmp", Kind::Temporary),
+            ("members/.zstore-1-2-3.tmp", Kind::Index),
             ("notes.txt", Kind::Foreign),
             ("blobs/CACHEDIR.TAG", Kind::Foreign),
             ("members/deep/17", Kind::Foreign),
