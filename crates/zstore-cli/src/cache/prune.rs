@@ -20,7 +20,7 @@ use crate::{
 struct Report {
     #[serde(flatten)]
     removal: Removal,
-    /// Bytes of files of ours that are in the directory afterwards.
+    /// Bytes of blobs, temporaries and markers that are there afterwards.
     held_bytes: u64,
     dry_run: bool,
 }
@@ -72,7 +72,7 @@ pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
     };
     output::print(&text)?;
     if let Some(max) = options.max_size.filter(|max| held_bytes > *max) {
-        eprintln!("note: more than {} stay: the cache's own books, or what cannot be removed", show(max));
+        eprintln!("note: more than {} stay: markers, and what is being written or cannot be removed", show(max));
     }
     report.removal.refuse_failures()
 }

@@ -94,7 +94,7 @@ impl Report {
             directory_bytes: holdings.directories.bytes,
             foreign_files,
             foreign_bytes,
-            total_bytes: census.held_bytes() + holdings.directories.bytes + foreign_bytes,
+            total_bytes: census.held_bytes() + holdings.index.bytes + holdings.directories.bytes + foreign_bytes,
         }
     }
 

@@ -92,12 +92,12 @@ impl Census {
         Ok(self)
     }
 
-    /// Bytes of all files that are ours: what a cache counts that is given a size.
+    /// Bytes of blobs, temporaries and markers: what a cache counts that is given a size.
     pub(crate) fn held_bytes(&self) -> u64 {
         let blobs = self.residents.iter().map(|resident| resident.bytes);
         let flawed = self.flawed.iter().map(|flawed| flawed.bytes);
         let holdings = &self.holdings;
-        blobs.chain(flawed).sum::<u64>() + holdings.temporary_bytes + holdings.markers.bytes + holdings.index.bytes
+        blobs.chain(flawed).sum::<u64>() + holdings.temporary_bytes + holdings.markers.bytes
     }
 }
 
