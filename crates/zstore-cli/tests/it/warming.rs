@@ -1,8 +1,16 @@
 //! `zstore warm`: what is fetched ahead of use, and what is told of it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
+use zstore_local::LocalStore;
+use zstore_origin::Origin;
 
 use crate::{
     binary::{Bench, copy_tree, fixture},
@@ -186,4 +194,26 @@ fn the_environment_bounds_the_cache_and_the_age() {
     assert_eq!(run(&[], &["cat", name, "c/0"]), (Some(0), b"changed!".to_vec()));
     assert_eq!(run(&[("ZSTORE_MAX_SIZE", "700")], &["warm", name]).0, Some(1));
     assert_eq!(run(&[("ZSTORE_MAX_SIZE", "some")], &["warm", name]).0, Some(2));
+}
+
+#[test]
+fn a_warm_up_that_is_interrupted_leaves_a_cache_to_go_on_with() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr/consolidated"), bench.path("cache"));
+    let directory = cache.to_str().unwrap();
+    let store = Arc::new(LocalStore::open(&source).unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // An hour each request: it would not end by itself.
+    let slow = Origin::builder(store).latency(Duration::from_secs(3600));
+    let origin = runtime.block_on(async { slow.bind().await }).unwrap();
+    let words = ["warm", &origin.url(), "--cache", directory];
+    let mut child = bench.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !cache.join("zstore-format").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    planted::json(&bench, 0, &["verify", directory]);
+    assert_eq!(values(&warm(&bench, 0, &[&source, "--cache", directory]), "fetched"), 9);
 }
