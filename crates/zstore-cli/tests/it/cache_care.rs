@@ -146,6 +146,8 @@ fn clear_of_a_namespace_leaves_the_others_and_its_damaged_blobs_go_too() {
     fs::write(blob_path(&cache, "second", "u/c/0", Part::Whole), "torn").unwrap();
     let ran = bench.run(&["cache", "clear", directory, "--namespace", "second", "--yes"]);
     assert!(ran.code == Some(0) && ran.stdout.starts_with("removed 2 blobs, "), "{ran:?}");
+    let space = |namespace| blob_path(&cache, namespace, "u/c/0", Part::Whole).ancestors().nth(2).unwrap().to_owned();
+    assert!(!space("second").exists() && space("first").exists(), "empty directories go, others do not");
     let stats = planted::json(&bench, 0, &["stats", directory]);
     assert_eq!((stats["namespaces"].as_array().unwrap().len(), &stats["blobs"]["values"]), (1, &json!(2)), "{stats}");
     let (error, _) = bench.refusal(&["cache", "clear", directory, "--namespace", "second"]);
