@@ -103,6 +103,11 @@ impl<T: Store + ?Sized> Tier<T> {
         self.watch(Operation::Delete, 0, self.store.delete(key)).await
     }
 
+    /// The next of a listing of what is to be deleted, even while the tier is left alone.
+    pub(crate) async fn next_to_delete(&self, listing: &mut BoxStream<'static, Result<Meta>>) -> Option<Result<Meta>> {
+        self.watch(Operation::List, 0, listing.next().map(Option::transpose)).await.transpose()
+    }
+
     /// The next of a listing.
     pub(crate) async fn next(&self, listing: &mut BoxStream<'static, Result<Meta>>) -> Option<Result<Meta>> {
         self.guard(Operation::List, 0, listing.next().map(Option::transpose)).await.transpose()

@@ -31,7 +31,7 @@ pub(crate) async fn open<S: ReadStore + ?Sized + 'static>(
     directory: &Path,
     settle: impl FnOnce(Arc<LocalStore>) -> Builder<S, LocalStore>,
 ) -> Result<CacheStore<S, LocalStore>, Problem> {
-    let tier = LocalStore::create(directory).map_err(|error| unusable(directory, &error))?;
+    let tier = LocalStore::create_cache(directory).map_err(|error| unusable(directory, &error))?;
     let cache = settle(Arc::new(tier)).build().await.map_err(|error| match error.kind() {
         ErrorKind::InvalidArgument => Problem::new(format!("such a cache cannot be: {error}"), "change --max-size"),
         _ => unusable(directory, &error),

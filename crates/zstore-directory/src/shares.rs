@@ -79,8 +79,9 @@ impl Shares {
     /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes.
     ///
     /// The dead are found by it: what they held is counted to this member from now on, and for it to take over or remove.
-    /// If the file tells nothing, because it is new or damaged or of another boot, and nobody else lives, all room is
-    /// this member's until it has counted and [shrinks](Self::shrink): [`is_sure`](Self::is_sure) says so.
+    /// If the file tells nothing, because it is lost or damaged or of another boot, and nobody else lives, all room is
+    /// this member's until it has counted and [shrinks](Self::shrink): [`is_sure`](Self::is_sure) says so. There is
+    /// nothing to count where there is no directory yet.
     ///
     /// # Errors
     /// What the system refuses; `TimedOut` if another process holds the lock and does not move; `InvalidData` if the file
@@ -366,8 +367,8 @@ impl Shares {
             }
             None if self.member.has_living_others(&orphans)? => return Err(damaged()),
             None => {
-                self.begin_anew()?;
-                self.is_sure = false;
+                self.is_sure = orphans.is_empty() && self.is_alone_here()?;
+                self.begin_anew(if self.is_sure { 0 } else { self.bytes_max })?;
             }
         }
         Ok(orphans)
@@ -383,12 +384,24 @@ impl Shares {
         Ok(())
     }
 
-    /// Makes the file as if this member were the first, with all room.
-    fn begin_anew(&self) -> io::Result<()> {
+    /// Whether there is no directory beside that of the members, so that nothing has to be counted.
+    fn is_alone_here(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() && entry.path() != self.members {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes the file as if this member were the first, with so much room.
+    fn begin_anew(&self, granted: u64) -> io::Result<()> {
         self.file.set_len(0)?;
         let mut table = Table(vec![None]);
-        self.write(&mut table, 1, Some(Record { id: self.member.id().0, granted: self.bytes_max }))?;
-        self.granted.store(self.bytes_max, Ordering::Release);
+        let record = (granted > 0).then_some(Record { id: self.member.id().0, granted });
+        self.write(&mut table, 1, record)?;
+        self.granted.store(granted, Ordering::Release);
         // Last: without it all the rest means nothing.
         self.write(&mut table, 0, Some(Record { id: MARK_ID, granted: tag(self.boot) }))
     }

@@ -99,7 +99,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let mut listing = self.tier.store.list(&prefix);
         let mut present = BTreeSet::new();
         while let Some(meta) = self.tier.next(&mut listing).await {
-            present.extend(meta.ok().and_then(|meta| space.block_of(&meta.key)));
+            present.extend(space.block_of(&meta.ok()?.key));
         }
         (!present.is_empty()).then_some(present)
     }

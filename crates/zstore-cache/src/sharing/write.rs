@@ -98,12 +98,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     async fn remove_blobs_below(&self, prefix: &Prefix) -> bool {
         let mut listing = self.tier.store.list(prefix);
         let mut all_gone = true;
-        while let Some(meta) = self.tier.next(&mut listing).await {
-            all_gone &= match meta {
-                Ok(meta) if BlobName::parse(meta.key.as_str()).is_some() => self.tier.delete(&meta.key).await.is_ok(),
-                Ok(_) => true,
-                Err(_) => false,
-            };
+        while let Some(meta) = self.tier.next_to_delete(&mut listing).await {
+            let Ok(meta) = meta else { return false };
+            if BlobName::parse(meta.key.as_str()).is_some() {
+                all_gone &= self.tier.delete(&meta.key).await.is_ok();
+            }
         }
         all_gone
     }
@@ -158,8 +157,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// The same by a look at every blob of the namespace.
     async fn remove_found_below(&self, prefix: &Prefix) {
         let mut listing = self.tier.store.list(self.namespace.prefix());
-        while let Some(meta) = self.tier.next(&mut listing).await {
-            let Ok(meta) = meta else { continue };
+        while let Some(meta) = self.tier.next_to_delete(&mut listing).await {
+            let Ok(meta) = meta else { return };
             if BlobName::parse(meta.key.as_str()).is_none() {
                 continue;
             }

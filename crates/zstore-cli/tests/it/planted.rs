@@ -55,7 +55,7 @@ pub(crate) async fn open(
     namespace: &str,
     directory: &Path,
 ) -> CacheStore<MemoryStore, LocalStore> {
-    CacheStore::builder(source, Arc::new(LocalStore::create(directory).unwrap()))
+    CacheStore::builder(source, Arc::new(LocalStore::create_cache(directory).unwrap()))
         .namespace(namespace)
         .range_strategy(RangeStrategy::default())
         .cache_absent(std::time::Duration::from_secs(3600))
