@@ -69,9 +69,13 @@ impl Drop for Sharing {
 
 impl Sharing {
     /// Joins those who share the directory, within a bound of so many bytes.
-    async fn join(directory: &Path, bytes_max: u64) -> io::Result<(Self, Vec<zstore_directory::Orphan>)> {
+    async fn join(
+        directory: &Path,
+        namespace: u64,
+        bytes_max: u64,
+    ) -> io::Result<(Self, Vec<zstore_directory::Orphan>)> {
         let (shares, orphans) = Shares::join(directory, bytes_max).await?;
-        let fence = Fence::open(&directory.join(FENCE))?;
+        let fence = Fence::open(&directory.join(FENCE), namespace)?;
         let sharing = Self {
             directory: directory.to_owned(),
             shares,

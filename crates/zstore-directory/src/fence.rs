@@ -15,7 +15,7 @@
 //!
 //! A writer that dies leaves its lock to nobody and its token changed. Values that share a token keep each other from
 //! landing now and then, which costs a fetch and no truth. Writes below a prefix have a lock and a token for all
-//! values.
+//! values of a namespace.
 
 use std::{
     fs::OpenOptions,
@@ -39,14 +39,13 @@ use crate::{
 /// vain.
 const TOKENS: u64 = 4096;
 const TOKEN_BYTES: u64 = 8;
-/// The token of writes below prefixes is the first one.
-const BELOW_TOKEN_AT: u64 = 0;
-/// Places of locks, far behind all bytes: one for each value, one for each fetch, one for all writes below prefixes.
+/// The tokens of writes below prefixes come first, so many for all namespaces.
+const BELOW_TOKENS: u64 = 64;
+/// Places of locks, far behind all bytes: one for each value, one for each fetch, two for the writes below prefixes of
+/// each namespace.
 const KEYS_AT: u64 = 1 << 60;
 const FETCHES_AT: u64 = 1 << 61;
 const BELOW_AT: u64 = 1 << 62;
-/// Who waits to write below a prefix locks this one first, so that landings without end do not keep it waiting.
-const BELOW_NEXT_AT: u64 = BELOW_AT + 1;
 
 /// The fence of a directory, as one member of it sees it.
 ///
@@ -55,6 +54,11 @@ const BELOW_NEXT_AT: u64 = BELOW_AT + 1;
 #[derive(Clone, Debug)]
 pub struct Fence {
     locks: Arc<Locks>,
+    /// Of the namespace.
+    below_token_at: u64,
+    below_at: u64,
+    /// Who waits to write below a prefix locks this one first, so that landings without end do not keep it waiting.
+    below_next_at: u64,
     /// The process that opened it. A fork of it has the same locks, so they tell the two nothing of each other.
     process: u32,
 }
@@ -103,25 +107,32 @@ impl WriteBelow {
 }
 
 impl Fence {
-    /// Opens the fence of a directory, or makes it.
+    /// Opens the fence of a directory for the values of a namespace, of which `namespace` is a hash, or makes it.
     ///
     /// # Errors
     /// What the system refuses.
     ///
     /// # Cost
     /// A file descriptor, for as long as a clone of it lives.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, namespace: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         access::share(&file, path.parent().unwrap_or(path))?;
         // One at a time: tokens that others have changed since must not become zeros again.
         file.lock()?;
-        let (len, bytes) = (file.metadata()?.len(), (TOKENS + 1) * TOKEN_BYTES);
+        let (len, bytes) = (file.metadata()?.len(), (BELOW_TOKENS + TOKENS) * TOKEN_BYTES);
         if len < bytes {
             // Written, not left out: a full disk must not stand in the way of a token later.
             file.write_all_at(&vec![0; usize::try_from(bytes - len).unwrap_or(0)], len)?;
         }
         file.unlock()?;
-        Ok(Self { locks: Locks::new(file), process: process::id() })
+        let below_at = BELOW_AT + 2 * (namespace >> 8);
+        Ok(Self {
+            locks: Locks::new(file),
+            below_token_at: namespace % BELOW_TOKENS * TOKEN_BYTES,
+            below_at,
+            below_next_at: below_at + 1,
+            process: process::id(),
+        })
     }
 
     /// The state of a value as far as writes change it: another one if it was written between two calls. Values that
@@ -133,7 +144,7 @@ impl Fence {
     /// # Cost
     /// Two calls of the system, which wait for nobody.
     pub fn look(&self, hash: u64) -> io::Result<Pass> {
-        Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(BELOW_TOKEN_AT)? })
+        Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(self.below_token_at)? })
     }
 
     /// A fetch of a value begins. None if the value is being written: what the source answers may be old, and must
@@ -149,7 +160,7 @@ impl Fence {
         // Before the locks: a write that begins now changes them, and one that is over by the time they are looked at
         // has.
         let pass = self.look(hash)?;
-        Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(BELOW_AT)? { None } else { Some(pass) })
+        Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(self.below_at)? { None } else { Some(pass) })
     }
 
     /// What was fetched is to land. None if the value was written since, or is being written.
@@ -182,8 +193,8 @@ impl Fence {
         let value = self.locks.lock_within(key_at(hash), Mode::Exclusive, patience).await?;
         self.check()?;
         self.change_token(token_at(hash))?;
-        let below_token = self.token(BELOW_TOKEN_AT)?;
-        let below_token = if value.is_none() || self.locks.is_taken(BELOW_AT)? { None } else { Some(below_token) };
+        let below_token = self.token(self.below_token_at)?;
+        let below_token = if value.is_none() || self.locks.is_taken(self.below_at)? { None } else { Some(below_token) };
         Ok(Write { fence: self.clone(), below_token, value })
     }
 
@@ -195,10 +206,10 @@ impl Fence {
     /// # Cancel safety
     /// Nothing has begun after the drop.
     pub async fn begin_write_below(&self, patience: Duration) -> io::Result<WriteBelow> {
-        let _next = self.locks.lock_within(BELOW_NEXT_AT, Mode::Exclusive, patience).await?;
-        let below = self.locks.lock_within(BELOW_AT, Mode::Exclusive, patience).await?;
+        let _next = self.locks.lock_within(self.below_next_at, Mode::Exclusive, patience).await?;
+        let below = self.locks.lock_within(self.below_at, Mode::Exclusive, patience).await?;
         self.check()?;
-        self.change_token(BELOW_TOKEN_AT)?;
+        self.change_token(self.below_token_at)?;
         Ok(WriteBelow { below })
     }
 
@@ -229,11 +240,11 @@ impl Fence {
     }
 
     fn land<'w>(&self, below_token: u64, value: Option<Lock>) -> io::Result<Option<Landing<'w>>> {
-        if self.locks.is_taken(BELOW_NEXT_AT)? {
+        if self.locks.is_taken(self.below_next_at)? {
             return Ok(None);
         }
-        let Some(below) = self.locks.try_lock(BELOW_AT, Mode::Shared)? else { return Ok(None) };
-        let same = self.token(BELOW_TOKEN_AT)? == below_token;
+        let Some(below) = self.locks.try_lock(self.below_at, Mode::Shared)? else { return Ok(None) };
+        let same = self.token(self.below_token_at)? == below_token;
         Ok(same.then_some(Landing { _value: value, _below: below, _write: PhantomData }))
     }
 
@@ -285,7 +296,7 @@ impl Write {
 pub struct Lead(#[expect(dead_code, reason = "held, not looked at")] Lock);
 
 const fn token_at(hash: u64) -> u64 {
-    (1 + hash % TOKENS) * TOKEN_BYTES
+    (BELOW_TOKENS + hash % TOKENS) * TOKEN_BYTES
 }
 
 const fn key_at(hash: u64) -> u64 {

@@ -102,6 +102,12 @@ impl Space {
         self.digest
     }
 
+    /// A number for the namespace, which only namespaces that share a hash have in common.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    }
+
     /// Bytes of a block.
     #[must_use]
     pub const fn block_bytes(&self) -> u64 {

@@ -75,7 +75,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// What the system refuses.
     pub(crate) async fn join(self: &Arc<Self>, directory: &Path) -> Result<()> {
         let bound = self.settings.size_max.map_or(UNBOUNDED, |max| max.saturating_sub(MARKERS_BYTES));
-        let (sharing, orphans) = Sharing::join(directory, bound).await.map_err(|error| self.trouble(error))?;
+        let (sharing, orphans) = Sharing::join(directory, self.namespace.space().hash(), bound)
+            .await
+            .map_err(|error| self.trouble(error))?;
         let sharing = Arc::new(sharing);
         {
             let mut catalog = self.catalog.lock();

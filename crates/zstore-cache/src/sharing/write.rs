@@ -33,7 +33,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         let path = self.shared_directory()?.join(FENCE);
         // Where there is none, nobody shares it yet.
-        if path.exists() { self.begun(Fence::open(&path)) } else { None }
+        if path.exists() { self.begun(Fence::open(&path, self.namespace.space().hash())) } else { None }
     }
 
     fn begun<W>(&self, begun: io::Result<W>) -> Option<W> {

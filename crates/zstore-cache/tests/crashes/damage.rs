@@ -8,7 +8,7 @@ use std::{
 
 use crate::{judge::files, seed::Seed};
 
-/// Tears some blobs, and sometimes a journal or the shares. Answers how many files that were.
+/// Tears some blobs, and sometimes a journal. Answers how many files that were.
 pub(crate) fn tear(cache: &Path, seed: &mut Seed) -> u64 {
     let blobs = files(&cache.join("blobs"));
     let mut torn = 0;
@@ -19,10 +19,11 @@ pub(crate) fn tear(cache: &Path, seed: &mut Seed) -> u64 {
             torn += 1;
         }
     }
+    // When the power went, the machine was started anew: what the shares say is of another boot, and tells nothing.
+    fs::write(cache.join("shares"), "").unwrap();
     if seed.below(2) == 0 {
         let mut books = files(&cache.join("members"));
         books.retain(|path| !path.to_string_lossy().ends_with("notes.txt"));
-        books.push(cache.join("shares"));
         let at = usize::try_from(seed.below(books.len() as u64)).unwrap();
         tear_one(&books[at], seed);
         torn += 1;

@@ -30,7 +30,7 @@ struct Value {
 
 impl Value {
     fn open(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), fence: Fence::open(&directory.join("fence")).unwrap() }
+        Self { directory: directory.to_owned(), fence: Fence::open(&directory.join("fence"), 0).unwrap() }
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -170,7 +170,7 @@ pub(crate) fn nobody_reads_less_than_was_written() {
 
 pub(crate) fn what_was_fetched_before_a_write_never_lands() {
     let directory = TempDir::new().unwrap();
-    let open = || Fence::open(&directory.path().join("fence")).unwrap();
+    let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
     let (reader, writer) = (open(), open());
     run(async {
         // Nobody writes.
@@ -233,7 +233,7 @@ pub(crate) fn a_killed_writer_is_in_nobodys_way() {
 
 pub(crate) fn one_fetches_at_a_time_and_the_dead_do_not_count() {
     let directory = TempDir::new().unwrap();
-    let open = || Fence::open(&directory.path().join("fence")).unwrap();
+    let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
     let (one, other) = (open(), open());
     run(async {
         let lead = one.try_lead(HASH).unwrap();
@@ -249,10 +249,10 @@ pub(crate) fn one_fetches_at_a_time_and_the_dead_do_not_count() {
 pub(crate) fn a_fence_that_was_removed_lets_nothing_land() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("fence");
-    let old = Fence::open(&path).unwrap();
+    let old = Fence::open(&path, 0).unwrap();
     let pass = old.begin_fetch(HASH).unwrap().unwrap();
     fs::remove_file(&path).unwrap();
-    let _new = Fence::open(&path).unwrap();
+    let _new = Fence::open(&path, 0).unwrap();
     assert!(old.begin_landing(pass).is_err());
     assert!(old.begin_fetch(HASH).is_err());
     assert!(run(old.begin_write(HASH, PATIENCE)).is_err(), "what others fetch would land after it");
