@@ -1,6 +1,6 @@
 //! The project's own tooling: `cargo xtask <command>`.
 //!
-//! Each command is a file: [`test`], [`bench`], [`tidy`], [`ci`]. What they share is `process`, which runs a program
+//! Each command is a file: [`test`], [`bench`], [`soak`], [`tidy`], [`ci`]. What they share is `process`, which runs a program
 //! and shows how, and `repository`, which says where we are. Nothing here hides a failure: the exit code is 0 only if
 //! all went well.
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod process;
 mod repository;
+mod soak;
 mod test;
 mod tidy;
 
@@ -21,6 +22,7 @@ usage: cargo xtask <command>
   test             everything: tidy, then all tests of the workspace
   test --nightly   what takes too long for every day
   bench [--quick]  side-by-side benches, and their ratios from this one run
+  soak --minutes N processes that share a cache directory are killed for so long
   tidy             the rules of the project that no compiler knows
   ci               formatting, lints, then test";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["test", "--nightly"] => test::nightly(),
         ["bench"] => bench::run(bench::Effort::Full),
         ["bench", "--quick"] => bench::run(bench::Effort::Quick),
+        ["soak", "--minutes", minutes] => soak::run(minutes),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         ["help" | "--help" | "-h"] => {

@@ -32,6 +32,9 @@ use crate::{
 /// A disk answers in milliseconds and a server in the same building in less; what has not answered by then hangs.
 const TIER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A disk that is full to the last byte fails everybody else on it, and file systems grow slow before that.
+const FLOOR_PERCENT: u8 = 5;
+
 /// Whether values written through the cache are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WriteMode {
@@ -54,6 +57,7 @@ pub struct Builder<S: ?Sized, T: ?Sized> {
     tier_timeout: Duration,
     namespace: Option<String>,
     by_array: bool,
+    floor_percent: u8,
     policy: Box<dyn Fn() -> Box<dyn Policy> + Send>,
     clock: Arc<dyn Clock>,
     below: Option<Arc<dyn Below>>,
@@ -72,6 +76,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             tier_timeout: TIER_TIMEOUT,
             namespace: None,
             by_array: false,
+            floor_percent: FLOOR_PERCENT,
             policy: Box::new(|| Box::new(Lru::new())),
             clock: Arc::new(SystemClock::new()),
             below: None,
@@ -185,6 +190,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         self
     }
 
+    /// Keeps so many percent of a disk free that a [directory to share](zstore_core::Store::shared_directory) lies on,
+    /// besides the bound: 5 by default. What would take more is kept only in place of what is there; 0 fills the disk.
+    #[must_use]
+    pub const fn free_space_floor(mut self, percent: u8) -> Self {
+        self.floor_percent = percent;
+        self
+    }
+
     /// Counts for each array by itself too, for [`CacheStore::array_stats`]. Off by default: it costs each read a
     /// lookup.
     #[must_use]
@@ -232,6 +245,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
                 size_max: self.size_max,
                 freshness: self.freshness,
                 write_mode: self.write_mode,
+                floor_percent: self.floor_percent,
                 block_bytes,
                 nearness: Nearness { block_bytes, gap_bytes_max, call_bytes_max },
                 whole_bytes_max: self.range_strategy.whole_bytes_max(self.size_max),
@@ -277,6 +291,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
         }
         if self.below.as_ref().is_some_and(|below| below.uses(&tier)) {
             return refuse(format!("{tier} is the tier of the cache below too; lay this one over it in another"));
+        }
+        if self.floor_percent > 100 {
+            return refuse(format!("free_space_floor is {} percent of the disk; give at most 100", self.floor_percent));
         }
         if self.tier_timeout.is_zero() {
             return refuse("tier_timeout is zero, which would pass by every tier; raise it".into());

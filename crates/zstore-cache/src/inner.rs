@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) size_max: Option<u64>,
     pub(crate) freshness: Freshness,
     pub(crate) write_mode: WriteMode,
+    /// What fills leave free of the disk.
+    pub(crate) floor_percent: u8,
     pub(crate) block_bytes: u64,
     pub(crate) nearness: Nearness,
     /// A value of up to so many bytes is fetched whole when a second part of it is missing.

@@ -25,8 +25,10 @@ mod fence;
 mod locks;
 mod member;
 mod shares;
+mod space;
 
 pub use boot::Boot;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
 pub use member::{Member, MemberId, Orphan};
 pub use shares::{Remove, Shares};
+pub use space::free_space;

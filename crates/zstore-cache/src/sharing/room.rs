@@ -20,6 +20,29 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Sees to it that there is room for so many bytes, if the directory has some to give.
     pub(crate) async fn extend_room(&self, weight: u64) {
         let Some(sharing) = self.sharing.get() else { return };
+        self.extend_share(sharing, weight).await;
+        self.respect_floor(sharing, weight);
+    }
+
+    /// Leaves free of the disk what is to be left: who comes then has others leave.
+    fn respect_floor(&self, sharing: &Sharing, weight: u64) {
+        if self.settings.floor_percent == 0 {
+            return;
+        }
+        // Who cannot be told how full the disk is finds out when it is full.
+        let Ok((free, all)) = zstore_directory::free_space(&sharing.directory) else { return };
+        let floor = all / 100 * u64::from(self.settings.floor_percent);
+        let lacking = floor.saturating_add(weight).saturating_sub(free);
+        if lacking > 0 {
+            let mut catalog = self.catalog.lock();
+            let room = catalog.ledger().charged().saturating_add(weight).saturating_sub(lacking);
+            if catalog.ledger().weight_max().is_none_or(|max| room < max) {
+                catalog.set_room_max(room);
+            }
+        }
+    }
+
+    async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64) {
         let needed = {
             let catalog = self.catalog.lock();
             if weight <= catalog.free() {

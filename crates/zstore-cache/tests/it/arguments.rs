@@ -30,6 +30,7 @@ async fn each_bad_setting_is_named() {
     let none = RangeStrategy::WholeUpTo { size_max: 0, block_size: 4096 };
     refused(|builder| builder.range_strategy(none), "size_max of WholeUpTo is 0").await;
     refused(|builder| builder.tier_timeout(Duration::ZERO), "tier_timeout").await;
+    refused(|builder| builder.free_space_floor(101), "free_space_floor").await;
 }
 
 #[tokio::test]

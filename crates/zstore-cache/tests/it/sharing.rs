@@ -426,3 +426,19 @@ async fn what_an_earlier_process_left_renews_without_a_transfer() {
     read(&cache, "k").await.unwrap();
     assert_eq!((cache.stats().revalidated, cache.stats().source_bytes), (1, 0));
 }
+
+#[tokio::test]
+async fn of_a_disk_so_much_stays_free_as_is_asked_for() {
+    for (percent, is_kept) in [(100, false), (0, true)] {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        plant(&source, "k", pattern(1000)).await;
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
+        let cache = built(builder.free_space_floor(percent)).await;
+        for _ in 0..2 {
+            assert_eq!(read(&cache, "k").await.unwrap(), pattern(1000));
+            cache.flush().await;
+        }
+        assert_eq!(blobs(scratch.path()) > 0, is_kept, "{percent} %");
+        assert_eq!(cache.stats().refused, if is_kept { 0 } else { 2 });
+    }
+}
