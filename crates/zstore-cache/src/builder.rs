@@ -89,7 +89,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     }
 
     /// Bounds what the tier holds for this cache, in bytes: values, their headers, what is being written, and marker
-    /// files. Unbounded by default. A value that does not fit is served and not kept.
+    /// files. Unbounded by default. A value that does not fit is served and not kept. In a directory that caches share
+    /// the bound is on what all of them hold, of whatever source; the books of the directory are besides it.
     #[must_use]
     pub fn max_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.size_max = bytes.into();
@@ -157,8 +158,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     }
 
     /// Names whose bytes the cache holds: the source as it shows itself by default. What one cache of a name left in
-    /// a tier, the next one of that name finds there, one at a time; caches of other names never see each other's
-    /// bytes.
+    /// a tier, the next one of that name finds there; caches of other names never see each other's bytes.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
         self.namespace = Some(name.into());
@@ -226,7 +226,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
     /// there.
     ///
     /// # Cost
-    /// One read of each resident's header, for a tier that outlives the process.
+    /// In a directory that caches share, a few calls of the system, however much it holds; what it holds is loaded
+    /// behind the caller's back. Of another tier that outlives the process, one read of each resident's header.
     pub async fn build(self) -> Result<CacheStore<S, T>>
     where
         S: 'static,

@@ -29,7 +29,7 @@
 //!   a write through the cache has returned, no later read through it returns older bytes; a fetch in flight when its
 //!   key is written never stays.
 //! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant. A tier found fuller
-//!   than that is brought back when it is opened.
+//!   than that is brought back when it is opened. In a directory that processes share, the bound is on all of them.
 //! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
 //! - **C4 One flight.** Concurrent misses of the same bytes make one request, unless they are being written. Dropping
 //!   one waiter disturbs no other.
@@ -37,8 +37,8 @@
 //!   fetches what is missing, and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a
 //!   read answers is of one version.
 //! - **C6 Restart.** What a tier that outlives the process holds is found again, with its size and the time of its
-//!   fetch, so that ages go on. In which order it was read is not kept yet: of what no longer fits, the oldest fetch
-//!   leaves first.
+//!   fetch, so that ages go on, after a kill too. A directory to share keeps the order of use as well, and answers
+//!   its first hit before any index is read; of another tier, the oldest fetch leaves first when it is reopened.
 //! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache
 //!   did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
@@ -68,9 +68,20 @@
 //! Hits in memory and sources that answer at once need none. Everything else needs tokio, with its timer enabled, as
 //! `#[tokio::main]` has it: a tier that has to be waited for is given up by a timer.
 //!
+//! # Sharing
+//! A directory opened by `LocalStore::create_cache` may be used by any number of caches at once, of any number of
+//! processes of one machine. Each sees what the others filled; a write through one is not answered with older bytes by
+//! another; several that miss the same bytes make one request; the bound is on all of them together, and a process that
+//! dies leaves nothing behind that nobody counts. `docs/format.md` of the project says what of this holds at once.
+//!
 //! # Limits
-//! - One cache at a time may use a namespace of a tier. A second one would not see what the first writes; nothing
-//!   stops it yet.
+//! - Of another tier, one cache at a time may use a namespace. A second one would not see what the first writes;
+//!   nothing stops it.
+//! - A cache that shares a directory has to be opened anew in a process that forks.
+//! - What others removed is in [`CacheInfo::current_size`] until it is looked for. Caches whose bounds differ respect
+//!   each its own: the one with the smaller bound gets no room beyond it.
+//! - A copy that could not be removed when its source was written is not believed by the cache that wrote; another
+//!   process may find it.
 //! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a
 //!   runtime that is left standing still in the middle of that holds up writes of that key from other runtimes.
 //! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It
@@ -90,8 +101,9 @@
 //!   what changes the source.
 //! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what
 //!   happens after that.
-//! - **The tier.** `blob` and `name` are the format, `opening` finds again what an earlier process left, and `tier`
+//! - **The tier.** The format is the crate `zstore-format`; `opening` finds again what an earlier process left, and `tier`
 //!   stands between us and what goes wrong there.
+//! - **Others.** `sharing` is what a cache settles with others that use the same directory.
 //! - **More.** `inspection` for who looks on, `warm` for who fetches ahead of use, `below` for a cache over a cache.
 #![forbid(unsafe_code)]
 
