@@ -265,6 +265,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Builder<S, T> {
             tallies,
             watch: Watch::new(self.clock),
             sharing: OnceLock::new(),
+            lookout: OnceLock::new(),
             below: self.below,
             source: self.source,
         };

@@ -12,6 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zstore_core::{Error, Key, ReadStore, Result, Timestamp};
+use zstore_directory::Fence;
 use zstore_format::{Content, Namespace};
 
 use crate::{
@@ -65,6 +66,8 @@ pub(crate) struct Inner<S: ?Sized, T: ?Sized> {
     pub(crate) stamps: Stamps,
     /// What is settled with others, if the tier is one that caches share, once it is open.
     pub(crate) sharing: OnceLock<Arc<Sharing>>,
+    /// What tells of writes by others as long as a tier cannot be joined that is shared: it is read and not written.
+    pub(crate) lookout: OnceLock<Fence>,
     /// Whether values stay in memory that the tier shares, so that they need neither headers nor checksums.
     pub(crate) holds_memory: bool,
     pub(crate) tier: Tier<T>,

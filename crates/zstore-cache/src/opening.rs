@@ -68,6 +68,11 @@ impl Opening {
 }
 
 impl Opening {
+    /// Whether a value was written while it was not known what the tier holds.
+    pub(crate) fn is_written(&self, key: &Key) -> bool {
+        !self.is_known.load(Ordering::Acquire) && self.written.lock().iter().any(|scope| scope.holds(key))
+    }
+
     /// What the tier holds is in the catalog, whose lock the caller holds. Answers what of it has to leave, which
     /// `leave` is told by what was written meanwhile.
     pub(crate) fn take_written<V>(&self, leave: impl FnOnce(&[Scope]) -> V) -> V {
@@ -136,7 +141,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if self.mark().await? == Marked::Torn {
             let _ = self.tier.set(&Key::new(FORMAT.0)?, Payload::from(FORMAT.1), SetMode::Overwrite).await;
         }
-        self.join(directory).await
+        let joined = self.join(directory).await;
+        if joined.is_err() {
+            self.look_on(directory);
+        }
+        joined
     }
 
     async fn reopen(&self) -> Result<()> {

@@ -100,10 +100,22 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if self.holds_memory { None } else { self.tier.store.shared_directory().map(Path::to_owned) }
     }
 
+    /// A directory that cannot be joined, because it is full or may not be written, can be read if others shared it.
+    pub(crate) fn look_on(&self, directory: &Path) {
+        if let Ok(fence) = Fence::open_to_read(&directory.join(FENCE), self.namespace.space().hash()) {
+            let _ = self.lookout.set(fence);
+        }
+    }
+
+    /// What tells of writes by others.
+    fn watch_of_writes(&self) -> Option<&Fence> {
+        self.sharing.get().map(|sharing| &sharing.fence).or_else(|| self.lookout.get())
+    }
+
     /// In which state a value is that is to be fetched now.
     pub(crate) fn passage(&self, key: &Key) -> Passage {
-        let Some(sharing) = self.sharing.get() else { return Passage::Alone };
-        match sharing.fence.begin_fetch(self.namespace.value_hash(key)) {
+        let Some(fence) = self.watch_of_writes() else { return Passage::Alone };
+        match fence.begin_fetch(self.namespace.value_hash(key)) {
             Ok(Some(pass)) => Passage::Open(pass),
             Ok(None) => Passage::Closed,
             Err(error) => {
@@ -121,8 +133,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Makes sure that what is in the catalog of a value is not older than what anybody wrote.
     pub(crate) fn confirm(&self, key: &Key) {
-        let Some(sharing) = self.sharing.get() else { return };
-        match sharing.fence.look(self.namespace.value_hash(key)) {
+        let Some(fence) = self.watch_of_writes() else { return };
+        match fence.look(self.namespace.value_hash(key)) {
             Ok(state) => self.catalog.lock().confirm(key, Some(state)),
             Err(error) => {
                 self.tier.fault(&self.trouble(error));

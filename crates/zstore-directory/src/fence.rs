@@ -18,7 +18,7 @@
 //! values of a namespace.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     hash::{BuildHasher, RandomState},
     io,
     marker::PhantomData,
@@ -125,14 +125,26 @@ impl Fence {
             file.write_all_at(&vec![0; usize::try_from(bytes - len).unwrap_or(0)], len)?;
         }
         file.unlock()?;
+        Ok(Self::of_file(file, namespace))
+    }
+
+    /// Opens the fence of a directory that may not be written: nothing lands and nothing is written by way of it.
+    ///
+    /// # Errors
+    /// What the system refuses; `NotFound` if nobody ever shared the directory.
+    pub fn open_to_read(path: &Path, namespace: u64) -> io::Result<Self> {
+        Ok(Self::of_file(OpenOptions::new().read(true).open(path)?, namespace))
+    }
+
+    fn of_file(file: File, namespace: u64) -> Self {
         let below_at = BELOW_AT + 2 * (namespace >> 8);
-        Ok(Self {
+        Self {
             locks: Locks::new(file),
             below_token_at: namespace % BELOW_TOKENS * TOKEN_BYTES,
             below_at,
             below_next_at: below_at + 1,
             process: process::id(),
-        })
+        }
     }
 
     /// The state of a value as far as writes change it: another one if it was written between two calls. Values that

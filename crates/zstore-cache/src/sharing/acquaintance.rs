@@ -36,7 +36,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// # Cost
     /// A look at one file and one directory if there is nothing.
     pub(crate) async fn acquaint(&self, key: &Key, wanted: Sought<'_>) -> bool {
-        if self.sharing.get().is_none() || self.tier.is_down() {
+        if self.tier.is_down() {
             return false;
         }
         // Before anything is read: what is written from here on makes it another state.
@@ -121,11 +121,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         let expires = self.useful_until(&header.content, header.fetched);
         let entry = self.entry_of(header);
-        let Some(sharing) = self.sharing.get() else { return false };
+        let Some(fence) = self.watch_of_writes() else { return false };
         let gone = {
             let mut catalog = self.catalog.lock();
             // Under the lock: nobody confirms a later state before this is in.
-            if !sharing.fence.look(self.namespace.value_hash(&id.key)).is_ok_and(|now| now == state) {
+            if !fence.look(self.namespace.value_hash(&id.key)).is_ok_and(|now| now == state) {
                 return false;
             }
             catalog.meet(id, Arc::new(entry), weight, expires, state)

@@ -42,7 +42,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Leave for what was written to land; none if others may have written it meanwhile.
     pub(crate) fn leave_of_write<'w>(&self, key: &Key, write: Option<&'w Write>) -> Option<Leave<'w>> {
-        let Some(sharing) = self.sharing.get() else { return Some(Leave::of_write(None, None)) };
+        let Some(sharing) = self.sharing.get() else {
+            return self.lookout.get().is_none().then(|| Leave::of_write(None, None));
+        };
         let landing = write?.begin_landing().ok()??;
         let state = sharing.fence.look(self.namespace.value_hash(key)).ok()?;
         Some(Leave::of_write(Some(landing), Some(state)))
@@ -91,7 +93,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     pub(crate) fn is_barred(&self, key: &Key) -> bool {
-        self.sharing.get().is_some_and(|sharing| sharing.barred.lock().contains(key))
+        self.opening.is_written(key) || self.sharing.get().is_some_and(|sharing| sharing.barred.lock().contains(key))
     }
 
     /// Removes the blobs below a prefix, and nothing else. Whether all are gone.

@@ -442,3 +442,44 @@ async fn of_a_disk_so_much_stays_free_as_is_asked_for() {
         assert_eq!(cache.stats().refused, if is_kept { 0 } else { 2 });
     }
 }
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_joined_is_read_and_what_is_written_past_it_is_not_answered_from_it() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for name in ["a", "b", "below/c"] {
+        plant(&source, name, "old").await;
+    }
+    let cache = loaded(&source, scratch.path(), None).await;
+    for name in ["a", "b", "below/c"] {
+        read(&cache, name).await.unwrap();
+    }
+    cache.flush().await;
+    drop(cache);
+    // As in a directory that may not be written, whoever runs this.
+    fs::remove_file(scratch.path().join("shares")).unwrap();
+    fs::create_dir(scratch.path().join("shares")).unwrap();
+    let cache = loaded(&source, scratch.path(), None).await;
+    let requests = source.count();
+    for name in ["a", "b", "below/c"] {
+        assert_eq!(read(&cache, name).await.unwrap(), "old");
+    }
+    assert_eq!(source.count(), requests, "what is there is served");
+    let before = blobs(scratch.path());
+    plant(&source, "d", "new").await;
+    read(&cache, "d").await.unwrap();
+    cache.flush().await;
+    assert_eq!(blobs(scratch.path()), before, "nothing is stored");
+    // Though files cannot be removed either.
+    let kept = files(&scratch.path().join("blobs"));
+    let copies: Vec<Vec<u8>> = kept.iter().map(|path| fs::read(path).unwrap()).collect();
+    cache.put(&key("a"), "new").await.unwrap();
+    cache.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    for (path, bytes) in kept.iter().zip(copies) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!(read(&cache, "a").await.unwrap(), "new");
+    assert_eq!(cache.head(&key("below/c")).await.unwrap(), None);
+    assert_eq!(read(&cache, "below/c").await, None);
+    assert_eq!(read(&cache, "b").await.unwrap(), "old");
+}
