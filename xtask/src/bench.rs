@@ -37,6 +37,15 @@ pub(crate) fn run(effort: Effort) -> Outcome {
     Ok(())
 }
 
+/// Opens full caches again: see `benches/reopen/main.rs`, which prints its own ratios.
+pub(crate) fn reopen(effort: Effort) -> Outcome {
+    let scratch = target().join("reopen");
+    let scratch = scratch.to_str().ok_or("the target directory has no name that can be handed on")?;
+    let arguments =
+        ["bench", "--package", "zstore-benches", "--bench", "reopen", "--", "--directory", scratch, "--quick"];
+    cargo(if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] }, &[])
+}
+
 /// Where cargo builds.
 fn target() -> PathBuf {
     let given = env::var_os("CARGO_TARGET_DIR").filter(|given| !given.is_empty());

@@ -23,6 +23,8 @@ usage: cargo xtask <command>
   test --nightly   what takes too long for every day
   bench [--quick]  side-by-side benches, and their ratios from this one run
   soak --minutes N processes that share a cache directory are killed for so long
+  bench reopen [--quick]
+                   opening full caches, beside foyer and readdir + stat
   tidy             the rules of the project that no compiler knows
   ci               formatting, lints, then test";
 
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(bench::Effort::Full),
         ["bench", "--quick"] => bench::run(bench::Effort::Quick),
         ["soak", "--minutes", minutes] => soak::run(minutes),
+        ["bench", "reopen"] => bench::reopen(bench::Effort::Full),
+        ["bench", "reopen", "--quick"] => bench::reopen(bench::Effort::Quick),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         ["help" | "--help" | "-h"] => {
