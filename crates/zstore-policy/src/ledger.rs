@@ -63,8 +63,8 @@ use crate::policy::{Candidate, Policy, Slot};
 /// # Cost
 ///
 /// A probe is a hash lookup and the policy's `hit`. Residents that never expire are in no ordered structure. Memory
-/// is one table entry (`K`, `R` and about 40 bytes) and one map entry (`K` and 4 bytes) a resident, besides the
-/// policy's.
+/// is one table entry (`K`, `R` and about 40 bytes) and about 8 bytes in an index of slots for each resident, besides
+/// the policy's.
 pub struct Ledger<K, R> {
     table: Table<K, R>,
     balance: Balance,
@@ -223,14 +223,15 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     /// The reservation comes back, unchanged and still charged, when its key is already resident, or when it is not
     /// paid (a caller's bug: see [`is_paid`](Self::is_paid)). Bytes were written, so [`spoil`](Self::spoil) it.
     pub fn commit(&mut self, reservation: Reservation<K>, record: R) -> Result<(), Reservation<K>> {
+        let hash = self.table.hash_of(&reservation.key);
         let claim = match self.table.claim_of(reservation.claim) {
-            Some(claim) if claim.is_paid() && !self.table.keys.contains_key(&reservation.key) => *claim,
+            Some(claim) if claim.is_paid() && self.table.find(&reservation.key, hash).is_none() => *claim,
             _ => return Err(reservation),
         };
         self.balance.commit(&claim);
         let terms = reservation.terms;
         let held = Held { key: reservation.key, record, weight: claim.weight, expires: terms.expires };
-        self.admit(reservation.claim.slot, held, terms);
+        self.admit(reservation.claim.slot, held, terms, hash);
         Ok(())
     }
 
@@ -337,16 +338,26 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// The record comes back when the key is already resident (or the weights no longer add up to a `u64`).
     pub fn recover(&mut self, key: K, weight: u64, record: R, terms: Terms) -> Result<(), R> {
+        let hash = self.table.hash_of(&key);
         let slot = match self.table.next_slot() {
-            Some(slot) if !self.table.keys.contains_key(&key) => slot,
+            Some(slot) if self.table.find(&key, hash).is_none() => slot,
             _ => return Err(record),
         };
         if !self.balance.recover(weight) {
             return Err(record);
         }
         let held = Held { key, record, weight, expires: terms.expires };
-        self.admit(slot, held, terms);
+        self.admit(slot, held, terms, hash);
         Ok(())
+    }
+
+    /// So many residents are about to be recovered: room for what is kept of them is made at once.
+    ///
+    /// # Cost
+    ///
+    /// Linear in the residents there are. Without it the tables grow as residents come, which is as right and slower.
+    pub fn expect(&mut self, more: usize) {
+        self.table.expect(more);
     }
 
     /// Comes back within the bound after [`recover`](Self::recover): the expired first, then the policy's victims.
@@ -437,10 +448,10 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         self.tally
     }
 
-    /// Makes a value resident whose weight is accounted for already.
-    fn admit(&mut self, slot: Slot, held: Held<K, R>, terms: Terms) {
+    /// Makes a value resident whose weight is accounted for already, and whose key has this hash.
+    fn admit(&mut self, slot: Slot, held: Held<K, R>, terms: Terms, hash: u64) {
         let weight = held.weight;
-        self.table.hold(slot, held);
+        self.table.hold(slot, held, hash);
         self.policy.insert(Candidate { slot, id: terms.id, weight, cost: terms.cost });
     }
 

@@ -20,7 +20,7 @@
 //! # Absences
 //!
 //! No clock, no IO, no async, no lock, no randomness that changes an answer, no unsafe code. `clippy.toml` beside this
-//! crate bans the clocks; the only dependency is `hashlink`.
+//! crate bans the clocks; the only dependencies are `hashbrown` and `hashlink`.
 //!
 //! # Examples
 //!

@@ -1,8 +1,10 @@
 //! Who is in which slot, found by key and by age.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::balance::Claim;
 use super::claim::ClaimId;
@@ -44,16 +46,31 @@ pub(super) struct Table<K, R> {
     pub(super) entries: Vec<Entry<K, R>>,
     /// Exactly the vacant slots; the last is handed out first, so that the table stays short.
     pub(super) vacant: Vec<Slot>,
-    /// Exactly the residents. Its hasher is seeded at random, which resists crafted keys and which no answer shows:
-    /// it is never iterated.
-    pub(super) keys: HashMap<K, Slot>,
+    /// Exactly the residents, by the hashes of their keys, which are in `entries` alone. It is never iterated: no
+    /// answer shows the seed of the hasher.
+    pub(super) keys: HashTable<Slot>,
+    /// Seeded at random in each process, so that nobody can craft keys that collide.
+    hasher: DefaultHashBuilder,
     /// Exactly the residents that expire, the earliest first.
     pub(super) expiries: BTreeSet<(Tick, Slot)>,
 }
 
-impl<K: Hash + Eq + Clone, R> Table<K, R> {
+impl<K: Hash + Eq, R> Table<K, R> {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), vacant: Vec::new(), keys: HashMap::new(), expiries: BTreeSet::new() }
+        Self {
+            entries: Vec::new(),
+            vacant: Vec::new(),
+            keys: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            expiries: BTreeSet::new(),
+        }
+    }
+
+    /// Makes room at once for so many residents more.
+    pub(super) fn expect(&mut self, more: usize) {
+        self.entries.reserve(more.saturating_sub(self.vacant.len()));
+        let Self { entries, hasher, keys, .. } = self;
+        keys.reserve(more, |slot| hash_of_held(hasher, entries, *slot));
     }
 
     /// The slot the next entry will have; `None` once all 2^32 are taken.
@@ -93,9 +110,13 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
         }
     }
 
-    /// Puts a resident in a slot that was vacant or claimed. The key is not resident.
-    pub(super) fn hold(&mut self, slot: Slot, held: Held<K, R>) {
-        self.keys.insert(held.key.clone(), slot);
+    /// The hash under which a key is looked for.
+    pub(super) fn hash_of<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// Puts a resident, whose key has this hash, in a slot that was vacant or claimed. The key is not resident.
+    pub(super) fn hold(&mut self, slot: Slot, held: Held<K, R>, hash: u64) {
         if let Some(expires) = held.expires {
             self.expiries.insert((expires, slot));
         }
@@ -103,6 +124,8 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
             Some(Entry::Claimed(_)) => self.entries[slot.index()] = Entry::Held(held),
             _ => self.occupy(slot, Entry::Held(held)),
         }
+        let Self { entries, hasher, keys, .. } = self;
+        keys.insert_unique(hash, slot, |slot| hash_of_held(hasher, entries, *slot));
     }
 
     /// Takes a resident out of service; its slot stays taken until [`vacate`](Self::vacate).
@@ -112,7 +135,10 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
         let Entry::Held(held) = std::mem::replace(self.entries.get_mut(slot.index())?, departed) else {
             return None;
         };
-        self.keys.remove(&held.key);
+        let hash = self.hash_of(&held.key);
+        if let Ok(found) = self.keys.find_entry(hash, |other| *other == slot) {
+            found.remove();
+        }
         if let Some(expires) = held.expires {
             self.expiries.remove(&(expires, slot));
         }
@@ -161,7 +187,17 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.keys.get(key).copied()
+        self.find(key, self.hash_of(key))
+    }
+
+    /// The same for a key whose hash is known.
+    pub(super) fn find<Q>(&self, key: &Q, hash: u64) -> Option<Slot>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let is_it = |slot: &Slot| self.held(*slot).is_some_and(|held| held.key.borrow() == key);
+        self.keys.find(hash, is_it).copied()
     }
 
     pub(super) fn renew(&mut self, slot: Slot, expires: Option<Tick>) -> bool {
@@ -205,6 +241,15 @@ impl<K: Hash + Eq + Clone, R> Table<K, R> {
             Entry::Held(held) => Some((Slot::new(index), held)),
             _ => None,
         })
+    }
+}
+
+/// The hash of the key of a resident.
+fn hash_of_held<K: Hash, R>(hasher: &DefaultHashBuilder, entries: &[Entry<K, R>], slot: Slot) -> u64 {
+    match entries.get(slot.index()) {
+        Some(Entry::Held(held)) => hasher.hash_one(&held.key),
+        // Nobody else is in the index.
+        _ => 0,
     }
 }
 
