@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use zstore_core::{Key, Meta, Prefix, Timestamp, Version};
 use zstore_directory::Pass;
 use zstore_format::{Content, Part, Space, blob_id};
@@ -79,7 +80,10 @@ pub(crate) type Claim = Reservation<BlobId>;
 #[derive(Debug)]
 pub(crate) struct Catalog {
     ledger: Ledger<BlobId, Record>,
-    keys: HashMap<Key, Parts>,
+    /// What is in nobody's list here is in the tier as a whole value that is resident, or not at all: see `wake`.
+    keys: HashMap<Key, Parts, RandomState>,
+    /// How many values are resident and not listed.
+    unlisted: usize,
     /// How many guests there are.
     guests: usize,
     /// What was read before it was known that it is this cache's own.
@@ -107,7 +111,15 @@ struct Parts {
 impl Catalog {
     pub(crate) fn new(size_max: Option<u64>, overhead: u64, own: Space, policy: Box<dyn Policy>) -> Self {
         let ledger = Ledger::new(size_max, policy).with_overhead(overhead);
-        Self { ledger, keys: HashMap::new(), guests: 0, early: Vec::new(), books: None, spaces: vec![own] }
+        Self {
+            ledger,
+            keys: HashMap::default(),
+            unlisted: 0,
+            guests: 0,
+            early: Vec::new(),
+            books: None,
+            spaces: vec![own],
+        }
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger<BlobId, Record> {
@@ -211,10 +223,16 @@ impl Catalog {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Grant<BlobId, Record>, Refused> {
-        let grant = self.ledger.reserve(id.clone(), weight, terms(&id, expires), now.as_millis())?;
-        self.note(id);
-        grant.leaving.iter().for_each(|gone| self.put_down_leaving(gone));
-        Ok(grant)
+        self.wake(&id.key);
+        let reserved = self.ledger.reserve(id.clone(), weight, terms(&id, expires), now.as_millis());
+        match &reserved {
+            Ok(grant) => {
+                self.note(id);
+                grant.leaving.iter().for_each(|gone| self.put_down_leaving(gone));
+            }
+            Err(_) => self.drop_if_empty(&id.key),
+        }
+        reserved
     }
 
     /// Room in bytes that nobody has a claim on.
@@ -324,7 +342,8 @@ impl Catalog {
         gone
     }
 
-    fn put_down_leaving(&self, gone: &Gone) {
+    fn put_down_leaving(&mut self, gone: &Gone) {
+        self.wake_leaving(&gone.key);
         let Some((books, record)) = self.books.as_ref().zip(gone.record.as_ref()) else { return };
         if let Some(seat) = record.seat {
             let Record { fetched, is_absence, .. } = *record;
@@ -456,6 +475,7 @@ impl Catalog {
 
     /// A blob found in the tier on opening.
     pub(crate) fn recover(&mut self, id: BlobId, weight: u64, entry: Entry, expires: Option<Timestamp>) -> bool {
+        self.wake(&id.key);
         let terms = terms(&id, expires);
         let (fetched, is_absence) = (entry.fetched, entry.is_absence());
         let record = Record { entry: Some(Arc::new(entry)), seat: None, fetched, is_absence };
@@ -476,22 +496,30 @@ impl Catalog {
 
     /// How many values or absences something is resident of.
     pub(crate) fn keys(&self) -> u64 {
-        self.keys.len() as u64
+        (self.keys.len() + self.unlisted) as u64
     }
 
     /// Recounts what the ledger keeps, and looks for every resident in the index of keys.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.ledger.check()?;
-        let missing = self
-            .ledger
-            .iter()
-            .filter(|(id, _)| id.home == Home::OWN)
-            .find(|(id, _)| !self.keys.get(&id.key).is_some_and(|parts| parts.counts.contains_key(&id.part)));
-        missing.map_or(Ok(()), |(id, _)| Err(format!("{id:?} is resident but not in the index of keys")))
+        let mut unlisted = 0;
+        for (id, _) in self.ledger.iter().filter(|(id, _)| id.home == Home::OWN) {
+            match self.keys.get(&id.key) {
+                Some(parts) if parts.counts.contains_key(&id.part) => {}
+                None if id.part == Part::Whole => unlisted += 1,
+                _ => return Err(format!("{id:?} is resident but not in the index of keys")),
+            }
+        }
+        if unlisted == self.unlisted {
+            Ok(())
+        } else {
+            Err(format!("{unlisted} whole values are not in the index of keys, not {}", self.unlisted))
+        }
     }
 
     /// The value found no room as a whole. That is remembered as long as anything of it is here.
     pub(crate) fn refuse_whole(&mut self, key: &Key) {
+        self.wake(key);
         if let Some(parts) = self.keys.get_mut(key) {
             parts.whole_refused = true;
         }
@@ -504,10 +532,33 @@ impl Catalog {
 
     /// Every part of a value that is resident, reserved, leaving, or a guest.
     fn parts_of(&self, key: &Key) -> impl Iterator<Item = Part> {
-        self.keys.get(key).into_iter().flat_map(|parts| {
+        let listed = self.keys.get(key);
+        let unlisted = listed.is_none() && self.ledger.peek(&BlobId::whole(key.clone())).is_some();
+        let listed = listed.into_iter().flat_map(|parts| {
             let guests = parts.guests.keys().filter(|part| !parts.counts.contains_key(part));
             parts.counts.keys().chain(guests).copied()
-        })
+        });
+        listed.chain(unlisted.then_some(Part::Whole))
+    }
+
+    /// Lists a value that is only known from an index: to be called before anything else of it is listed. Most of what
+    /// an index tells is never asked for, and is not worth a list of its own.
+    fn wake(&mut self, key: &Key) {
+        if self.unlisted > 0 && !self.keys.contains_key(key) {
+            let id = BlobId::whole(key.clone());
+            if self.ledger.peek(&id).is_some() {
+                self.unlisted -= 1;
+                self.note(id);
+            }
+        }
+    }
+
+    /// The same of one that is resident no more.
+    fn wake_leaving(&mut self, id: &BlobId) {
+        if self.unlisted > 0 && id.home == Home::OWN && !self.keys.contains_key(&id.key) {
+            self.unlisted -= 1;
+            self.note(id.clone());
+        }
     }
 
     fn note(&mut self, id: BlobId) {

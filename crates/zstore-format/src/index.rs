@@ -335,10 +335,27 @@ impl<'a> Journal<'a> {
         &self.spaces
     }
 
+    /// How many blobs may be there, or a few more.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.seats().count()
+    }
+
+    /// Whether no blob may be there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seats().next().is_none()
+    }
+
+    /// The seats of the blobs that may be there, the least recently touched first.
+    pub fn seats(&self) -> impl Iterator<Item = u32> {
+        self.order.iter().copied().filter(|seat| *seat != NOBODY)
+    }
+
     /// Blobs that may be there, the least recently touched first, each with whether it is there for sure.
     pub fn residents(&self) -> impl Iterator<Item = (Noted<'a>, bool)> {
-        self.order.iter().filter(|seat| **seat != NOBODY).filter_map(|seat| {
-            let sitting = self.seats.get(*seat)?;
+        self.seats().filter_map(|seat| {
+            let sitting = self.seats.get(seat)?;
             Some((noted(self.bytes, sitting.at)?, sitting.state == State::Resident))
         })
     }

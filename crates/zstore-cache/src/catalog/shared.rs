@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zstore_core::{Key, Timestamp};
 use zstore_directory::Pass;
-use zstore_format::{Space, index::Noted};
+use zstore_format::{Part, Space, index::Noted};
 use zstore_policy::{Reason, Terms};
 
 use super::{Catalog, Entry, GUESTS_MAX, Gone, Guest, Parts, Record};
@@ -49,18 +49,29 @@ impl Catalog {
         u16::try_from(at).ok().map(Home)
     }
 
+    /// An index tells of so many blobs: makes room for what is known of them.
+    pub(crate) fn expect(&mut self, blobs: usize) {
+        self.ledger.expect(blobs);
+    }
+
     /// A blob that an index tells of. Whether it is taken over: there is none of that name yet.
     pub(crate) fn take_over(&mut self, id: BlobId, noted: &Noted<'_>, seat: u32, expires: Option<Timestamp>) -> bool {
+        let is_listed = id.home != Home::OWN || id.part != Part::Whole || self.keys.contains_key(&id.key);
+        if is_listed && id.home == Home::OWN {
+            self.wake(&id.key);
+        }
         let terms = Terms { expires: expires.map(Timestamp::as_millis), id: noted.id, cost: 1 };
         let guest = if self.guests > 0 { self.take_guest(&id, noted.weight) } else { None };
         let record = Record { entry: guest, seat: Some(seat), fetched: noted.fetched, is_absence: noted.is_absence };
-        let is_early = record.entry.is_some();
-        let taken = self.ledger.recover(id.clone(), noted.weight, record, terms).is_ok();
+        let early = record.entry.is_some().then(|| id.clone());
+        let listed = is_listed.then(|| id.clone());
+        let taken = self.ledger.recover(id, noted.weight, record, terms).is_ok();
         if taken {
-            if is_early {
-                self.early.push(id.clone());
+            self.early.extend(early);
+            match listed {
+                Some(id) => self.note(id),
+                None => self.unlisted += 1,
             }
-            self.note(id);
         }
         taken
     }
@@ -117,6 +128,7 @@ impl Catalog {
     /// As far as writes change it, the value is in this state; nobody can tell if none. What is known of it from
     /// another one has to be looked for again before it is served.
     pub(crate) fn confirm(&mut self, key: &Key, state: Option<Pass>) {
+        self.wake(key);
         let same = |parts: &&mut Parts| state.is_some() && parts.state == state;
         let Some(parts) = self.keys.get_mut(key).filter(|parts| !same(parts)) else { return };
         parts.state = state;

@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// So many blobs are taken over while the catalog is locked: readers wait for no more than that.
-const BATCH: usize = 1024;
+/// What is known of so many stays in the first cache of the processor meanwhile.
+const BATCH: usize = 64;
 /// Without a bound, members are dealt room out of this much.
 const UNBOUNDED: u64 = 1 << 60;
 
@@ -180,13 +181,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let bytes = longest.journal()?;
             sharing.shares.member().inherit(longest)?;
             match Journal::read(&bytes) {
-                Ok(journal) if journal.boot() == sharing.shares.boot() => {
-                    doubts.all |= !journal.is_complete();
-                    self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
-                }
-                // It was never written, or in another boot.
                 Ok(journal) => {
-                    doubts.all = true;
+                    // What was written in another boot may be lost.
+                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
+                    // Once and for all journals: to make room later is to move all that is there, under the lock.
+                    let all_bytes = orphans.iter().fold(bytes.len() as u64, |sum, orphan| sum + orphan.journal_bytes());
+                    let journals = all_bytes.div_ceil(bytes.len() as u64);
+                    self.catalog.lock().expect(journal.len() * usize::try_from(journals).unwrap_or(1));
                     self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
                 }
                 Err(_) => doubts.all = true,
@@ -216,7 +217,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     fn go_on(&self, sharing: &Sharing, journal: &Journal<'_>, journal_bytes: u64, doubts: &mut Doubts) {
         let homes = self.homes(journal);
         let spaces = u16::try_from(journal.spaces().len()).unwrap_or(u16::MAX);
-        let seats = journal.residents().map(|(noted, _)| noted.seat).collect();
+        let seats = journal.seats().collect();
         sharing.books.go_on(spaces, journal_bytes, seats);
         for (number, (home, _)) in (0..).zip(&homes) {
             sharing.books.know(*home, number);
@@ -245,11 +246,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     ) {
         let own = self.namespace.space();
         let mut residents = journal.residents().peekable();
+        let mut batch = Vec::with_capacity(BATCH);
         while residents.peek().is_some() {
-            let mut catalog = self.catalog.lock();
+            // What can be done without the lock is, so that readers wait less.
             for (noted, is_sure) in residents.by_ref().take(BATCH) {
-                let Some((key, (home, space))) = noted.to_key().zip(homes.get(usize::from(noted.space)).copied())
-                else {
+                let home = homes.get(usize::from(noted.space)).copied();
+                let Some((key, (home, space))) = noted.to_key().zip(home) else {
                     doubts.all = true;
                     continue;
                 };
@@ -258,9 +260,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let home = if is_own { Home::OWN } else { home };
                 let id = BlobId { key, part: noted.part, home };
                 let Noted { weight, fetched, is_absence, .. } = noted;
-                let note = Note { id, weight, fetched, is_absence };
+                batch.push((noted, is_sure, space, Note { id, weight, fetched, is_absence }));
+            }
+            let mut catalog = self.catalog.lock();
+            for (noted, is_sure, space, note) in batch.drain(..) {
                 let seat = seat(&noted, &note, space);
-                let expires = if is_own { self.noted_until(&note) } else { None };
+                let expires = if note.id.home == Home::OWN { self.noted_until(&note) } else { None };
                 let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
                 if !taken {
                     doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });

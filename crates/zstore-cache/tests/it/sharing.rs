@@ -483,3 +483,56 @@ async fn a_directory_that_cannot_be_joined_is_read_and_what_is_written_past_it_i
     assert_eq!(read(&cache, "below/c").await, None);
     assert_eq!(read(&cache, "b").await.unwrap(), "old");
 }
+
+#[tokio::test]
+async fn what_is_only_known_from_an_index_is_kept_account_of_whichever_way_it_is_used_or_leaves() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let names = ["read", "set", "deleted", "below/a", "below/b", "invalidated", "grows", "first", "second"];
+    for name in names {
+        plant(&source, name, pattern(1_000)).await;
+    }
+    {
+        let cache = open(&source, scratch.path(), 20_000).await;
+        for name in ["first", "second", "read", "set", "deleted", "below/a", "below/b", "invalidated", "grows"] {
+            read(&cache, name).await.unwrap();
+            cache.flush().await;
+        }
+    }
+    let cache = loaded(&source, scratch.path(), 20_000).await;
+    let tracked = || {
+        cache.check().unwrap();
+        (cache.info().tracked_keys, cache.info().resident_blobs)
+    };
+    assert_eq!(tracked(), (9, 9));
+
+    let requests = source.count();
+    assert_eq!(read(&cache, "read").await.unwrap(), pattern(1_000));
+    assert_eq!((source.count(), tracked()), (requests, (9, 9)), "it was a hit");
+
+    cache.put(&key("set"), pattern(500)).await.unwrap();
+    cache.flush().await;
+    assert_eq!(tracked(), (9, 9));
+    cache.delete(&key("deleted")).await.unwrap();
+    assert_eq!(tracked(), (8, 8));
+    cache.invalidate(&key("invalidated")).await.unwrap();
+    assert_eq!(tracked(), (7, 7));
+    cache.invalidate_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    assert_eq!((tracked(), files(&scratch.path().join("blobs")).len()), ((5, 5), 5));
+
+    // Written behind the cache's back, and then fetched in part: a block takes the place of the whole.
+    plant(&source, "grows", pattern(3 << 20)).await;
+    cache.invalidate(&key("grows")).await.unwrap();
+    cache.get_range(&key("grows"), ByteRange::Bounded(0..10)).await.unwrap().unwrap();
+    cache.flush().await;
+    tracked();
+
+    plant(&source, "large", pattern(17_000)).await;
+    read(&cache, "large").await.unwrap();
+    cache.flush().await;
+    let requests = source.count();
+    assert_eq!(read(&cache, "large").await.unwrap(), pattern(17_000));
+    assert_eq!(source.count(), requests, "others left for it");
+    assert!(tracked().0 < 5);
+    cache.clear_cache().await.unwrap();
+    assert_eq!(tracked(), (0, 0));
+}
