@@ -11,6 +11,8 @@ use tokio::{
 /// Bytes that may wait for a slow tier at once; beyond them readers wait for it. A hundred chunks of 2 MiB, as many
 /// as an eager reader has under way, are below it.
 const BEHIND_BYTES_MAX: usize = 256 << 20;
+/// A landing is taken for so large at least: it costs a file, a lock and a task, so that no more than 4,096 wait.
+const LANDING_BYTES_MIN: u64 = 64 << 10;
 /// What one permit of the semaphore stands for, so that the bound fits its counter on any machine.
 const PERMIT_BYTES: u64 = 1024;
 
@@ -30,7 +32,8 @@ impl Landings {
     /// Waits until so many more bytes may wait for the tier.
     pub(crate) async fn hold(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let most = BEHIND_BYTES_MAX as u64 / PERMIT_BYTES;
-        let permits = u32::try_from((bytes / PERMIT_BYTES + 1).min(most)).unwrap_or(1);
+        let bytes = bytes.max(LANDING_BYTES_MIN);
+        let permits = u32::try_from((bytes / PERMIT_BYTES).min(most)).unwrap_or(1);
         Arc::clone(&self.room).acquire_many_owned(permits).await.ok()
     }
 
@@ -78,5 +81,25 @@ struct UnderWay(Arc<watch::Sender<usize>>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn landings_are_bounded_by_their_bytes_and_by_their_number() {
+        for (bytes, held) in [(BEHIND_BYTES_MAX as u64, 1), (BEHIND_BYTES_MAX as u64 * 2, 1), (1 << 20, 256), (1, 4096)]
+        {
+            let landings = Landings::new();
+            let mut permits = Vec::new();
+            while let Some(Some(permit)) = tokio::task::unconstrained(landings.hold(bytes)).now_or_never() {
+                permits.push(permit);
+            }
+            assert_eq!(permits.len(), held, "of {bytes} bytes each");
+        }
     }
 }
