@@ -43,22 +43,20 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64) {
+        let now_ms = u64::try_from(self.watch.running().as_millis()).unwrap_or(u64::MAX);
+        if weight <= self.catalog.lock().free() || now_ms < sharing.ask_at.load(Ordering::Relaxed) {
+            return;
+        }
+        // Who comes second waits for what the first one gets, which may be enough for both.
+        let _turn = sharing.asking.lock().await;
         let needed = {
             let catalog = self.catalog.lock();
             if weight <= catalog.free() {
-                None
-            } else {
-                let ledger = catalog.ledger();
-                Some(ledger.charged().saturating_add(ledger.promised()).saturating_add(weight))
+                return;
             }
+            let ledger = catalog.ledger();
+            ledger.charged().saturating_add(ledger.promised()).saturating_add(weight) - MARKERS_BYTES
         };
-        let Some(needed) = needed.map(|needed| needed - MARKERS_BYTES) else { return };
-        let now_ms = u64::try_from(self.watch.running().as_millis()).unwrap_or(u64::MAX);
-        if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
-            return;
-        }
-        // Who comes second finds what the first one got.
-        let Ok(_turn) = sharing.asking.try_lock() else { return };
         let granted = self.ask_for_room(sharing, needed).await;
         if granted.is_none_or(|granted| granted < needed) {
             sharing.ask_at.store(now_ms.saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
