@@ -181,11 +181,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if let Some(state) = state {
             catalog.confirm(&claim.key.key, Some(state));
         }
-        let key = claim.key.key.clone();
         let refused = if token.is_doomed() { Err(claim) } else { catalog.commit(claim, entry, seat) };
-        if let (Ok(()), Some(state)) = (&refused, state) {
-            catalog.set_state(&key, state);
-        }
         drop(catalog);
         match refused {
             Ok(()) => true,

@@ -99,6 +99,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(crate) async fn set(self: Arc<Self>, key: Key, value: Payload, mode: SetMode) -> Result<Version> {
         self.prepare().await;
+        if self.settings.write_mode == WriteMode::Through {
+            // What is written right after opening stays too. Before the gate, which loading may want.
+            self.is_ready().await;
+        }
         let shared = self.begin_shared_write(&key).await;
         let _gate = self.gates.enter(&key).await;
         let writing = self.begin(Scope::Key(key.clone()));

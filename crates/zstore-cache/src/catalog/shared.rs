@@ -143,13 +143,6 @@ impl Catalog {
         self.drop_if_empty(key);
     }
 
-    /// What was just committed of the value is known in this state.
-    pub(crate) fn set_state(&mut self, key: &Key, state: Pass) {
-        if let Some(parts) = self.keys.get_mut(key) {
-            parts.state = Some(state);
-        }
-    }
-
     /// Its blob is another one now: it has to be looked for again before it is served.
     pub(crate) fn doubt(&mut self, id: &BlobId, entry: &Arc<Entry>) {
         if self.is_resident(id, entry) {

@@ -66,6 +66,18 @@ async fn what_one_filled_another_serves_without_a_request() {
     other.check().unwrap();
 }
 
+/// Once, it did not if what was there before was not known yet.
+#[tokio::test]
+async fn what_is_written_right_after_opening_stays() {
+    for _ in 0..20 {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        let cache = open(&source, scratch.path(), None).await;
+        cache.put(&key("new"), "value").await.unwrap();
+        assert_eq!(read(&cache, "new").await.unwrap(), "value");
+        assert_eq!((cache.stats().hits, source.count_of(Operation::Get)), (1, 0));
+    }
+}
+
 #[tokio::test]
 async fn what_is_written_or_deleted_through_one_is_not_answered_with_older_bytes_by_another() {
     let (scratch, source) = (TempDir::new().unwrap(), source());
