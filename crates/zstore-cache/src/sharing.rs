@@ -13,6 +13,7 @@ mod acquaintance;
 mod audit;
 pub(crate) mod books;
 mod loading;
+mod replay;
 mod room;
 mod write;
 

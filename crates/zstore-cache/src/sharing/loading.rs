@@ -4,49 +4,30 @@
 
 use std::{
     collections::BTreeSet,
-    io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use tokio::task::spawn_blocking;
-use zstore_core::{Prefix, ReadStore, Result, Store, Timestamp};
+use zstore_core::{Prefix, ReadStore, Result, Store};
 use zstore_directory::Orphan;
-use zstore_format::{
-    Part, Space,
-    index::{Journal, Noted},
-    marker::MARKERS_BYTES,
-};
+use zstore_format::{index::Journal, marker::MARKERS_BYTES};
 use zstore_policy::Reason;
 
-use super::{Sharing, books::Note};
-use crate::{
-    inner::Inner,
-    name::{BlobId, Home},
+use super::{
+    Sharing,
+    books::Note,
+    replay::{Doubt, Doubts},
 };
+use crate::inner::Inner;
 
-/// So many blobs are taken over while the catalog is locked: readers wait for no more than that.
-/// What is known of so many stays in the first cache of the processor meanwhile.
-const BATCH: usize = 64;
 /// Without a bound, members are dealt room out of this much.
 const UNBOUNDED: u64 = 1 << 60;
 
 /// A directory that cannot be looked at, for want of file descriptors perhaps, is looked at again so often.
 const ATTEMPTS_MAX: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// What journals said and cannot be believed without a look at the files.
-#[derive(Debug, Default)]
-struct Doubts {
-    /// What was being written or removed, and what two held.
-    unsure: Vec<Doubt>,
-    /// A journal was damaged, or may have been when the power went: all files have to be counted.
-    all: bool,
-}
 
 /// Tells whoever waits for it how loading ended.
 struct Loaded {
@@ -58,15 +39,6 @@ impl Drop for Loaded {
     fn drop(&mut self) {
         let _ = self.sharing.loaded.set(self.is_done);
     }
-}
-
-/// What may be there or not.
-#[derive(Debug)]
-struct Doubt {
-    note: Note,
-    space: Space,
-    seat: u32,
-    is_settled: AtomicBool,
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
@@ -173,113 +145,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Takes over what the dead held, from the longest journal as it is and from others by putting it down anew.
-    fn replay(&self, sharing: &Sharing, mut orphans: Vec<Orphan>) -> io::Result<(Doubts, Vec<Orphan>)> {
-        let mut doubts = Doubts { all: !sharing.shares.is_sure(), unsure: Vec::new() };
-        orphans.sort_by_key(Orphan::journal_bytes);
-        if let Some(longest) = orphans.pop() {
-            let bytes = longest.journal()?;
-            sharing.shares.member().inherit(longest)?;
-            match Journal::read(&bytes) {
-                Ok(journal) => {
-                    // What was written in another boot may be lost.
-                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
-                    // Once and for all journals: to make room later is to move all that is there, under the lock.
-                    let all_bytes = orphans.iter().fold(bytes.len() as u64, |sum, orphan| sum + orphan.journal_bytes());
-                    let journals = all_bytes.div_ceil(bytes.len() as u64);
-                    self.catalog.lock().expect(journal.len() * usize::try_from(journals).unwrap_or(1));
-                    self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
-                }
-                Err(_) => doubts.all = true,
-            }
-        }
-        for orphan in &orphans {
-            let bytes = orphan.journal()?;
-            match Journal::read(&bytes) {
-                Ok(journal) => {
-                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
-                    self.put_down(sharing, &journal, &mut doubts);
-                }
-                Err(_) => doubts.all = true,
-            }
-        }
-        if doubts.all {
-            // Until it is seen, for whoever comes after a kill.
-            sharing.shares.disturb()?;
-        }
-        if sharing.books.is_new() {
-            sharing.shares.member().rewrite(&zstore_format::index::head(sharing.shares.boot()))?;
-        }
-        Ok((doubts, orphans))
-    }
-
-    /// Goes on with a journal as this cache's own: seats stay what they are.
-    fn go_on(&self, sharing: &Sharing, journal: &Journal<'_>, journal_bytes: u64, doubts: &mut Doubts) {
-        let homes = self.homes(journal);
-        let spaces = u16::try_from(journal.spaces().len()).unwrap_or(u16::MAX);
-        let seats = journal.seats().collect();
-        sharing.books.go_on(spaces, journal_bytes, seats);
-        for (number, (home, _)) in (0..).zip(&homes) {
-            sharing.books.know(*home, number);
-        }
-        self.take_over(journal, &homes, doubts, |noted, _, _| noted.seat);
-    }
-
-    /// Takes over what another journal tells, and puts it down in this cache's own.
-    fn put_down(&self, sharing: &Sharing, journal: &Journal<'_>, doubts: &mut Doubts) {
-        let homes = self.homes(journal);
-        self.take_over(journal, &homes, doubts, |_, note, space| sharing.books.put(note.clone(), space, true));
-    }
-
-    /// Where the blobs of each space of a journal live.
-    fn homes(&self, journal: &Journal<'_>) -> Vec<(Home, Space)> {
-        let mut catalog = self.catalog.lock();
-        journal.spaces().iter().filter_map(|space| Some((catalog.home(*space)?, *space))).collect()
-    }
-
-    fn take_over(
-        &self,
-        journal: &Journal<'_>,
-        homes: &[(Home, Space)],
-        doubts: &mut Doubts,
-        seat: impl Fn(&Noted<'_>, &Note, Space) -> u32,
-    ) {
-        let own = self.namespace.space();
-        let mut residents = journal.residents().peekable();
-        let mut batch = Vec::with_capacity(BATCH);
-        while residents.peek().is_some() {
-            // What can be done without the lock is, so that readers wait less.
-            for (noted, is_sure) in residents.by_ref().take(BATCH) {
-                let home = homes.get(usize::from(noted.space)).copied();
-                let Some((key, (home, space))) = noted.to_key().zip(home) else {
-                    doubts.all = true;
-                    continue;
-                };
-                // Whole values of one namespace lie in one place, whatever its blocks are.
-                let is_own = home == Home::OWN || noted.part == Part::Whole && space.digest() == own.digest();
-                let home = if is_own { Home::OWN } else { home };
-                let id = BlobId { key, part: noted.part, home };
-                let Noted { weight, fetched, is_absence, .. } = noted;
-                batch.push((noted, is_sure, space, Note { id, weight, fetched, is_absence }));
-            }
-            let mut catalog = self.catalog.lock();
-            for (noted, is_sure, space, note) in batch.drain(..) {
-                let seat = seat(&noted, &note, space);
-                let expires = if note.id.home == Home::OWN { self.noted_until(&note) } else { None };
-                let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
-                if !taken {
-                    doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });
-                }
-            }
-        }
-    }
-
-    /// From when on a blob is of no use that is only known from an index; never if none.
-    fn noted_until(&self, note: &Note) -> Option<Timestamp> {
-        let age = self.settings.freshness.noted_age_max(&note.id.key, note.is_absence);
-        age.map(|age| note.fetched.saturating_add(age))
-    }
-
     /// Looks for what the dead were writing or removing. Whether all was seen; it may be done again.
     async fn settle(&self, sharing: &Sharing, unsure: &[Doubt]) -> bool {
         let mut swept = BTreeSet::new();
@@ -308,7 +173,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let there = self.tier.head(&name).await?.map(|meta| meta.size);
         let mut catalog = self.catalog.lock();
         let held = catalog.weight(&note.id);
-        let expires = if note.id.home == Home::OWN { self.noted_until(note) } else { None };
+        let expires = self.noted_until(note);
         if there.is_none() || there == held {
             sharing.books.gone(*seat);
         } else if there == Some(note.weight) && held.is_none() {

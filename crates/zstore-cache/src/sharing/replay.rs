@@ -1,0 +1,191 @@
+//! Replay: journals of the dead, taken over into the catalog.
+
+use std::{
+    io,
+    sync::{atomic::AtomicBool, mpsc::sync_channel},
+    thread,
+};
+
+use zstore_core::{ReadStore, Store, Timestamp};
+use zstore_directory::Orphan;
+use zstore_format::{
+    Part, Space,
+    index::{self, Journal, Noted},
+};
+
+use super::{Sharing, books::Note};
+use crate::{
+    inner::Inner,
+    name::{BlobId, Home},
+};
+
+/// So many blobs are taken over while the catalog is locked: readers wait for no more than that.
+/// What is known of so many stays in the first cache of the processor meanwhile.
+const BATCH: usize = 64;
+/// So many are handed from one thread to the other at a time, and so many hands may lie between them.
+const HAND: usize = 256;
+const HANDS_MAX: usize = 4;
+
+/// What journals said and cannot be believed without a look at the files.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// What was being written or removed, and what two held.
+    pub(super) unsure: Vec<Doubt>,
+    /// A journal was damaged, or may have been when the power went: all files have to be counted.
+    pub(super) all: bool,
+}
+
+/// What may be there or not.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    pub(super) note: Note,
+    pub(super) space: Space,
+    pub(super) seat: u32,
+    pub(super) is_settled: AtomicBool,
+}
+
+/// What a journal told of a resident.
+struct Told<'a> {
+    noted: Noted<'a>,
+    is_sure: bool,
+    space: Space,
+    note: Note,
+    expires: Option<Timestamp>,
+}
+
+impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
+    /// Takes over what the dead held, from the longest journal as it is and from others by putting it down anew.
+    pub(super) fn replay(&self, sharing: &Sharing, mut orphans: Vec<Orphan>) -> io::Result<(Doubts, Vec<Orphan>)> {
+        let mut doubts = Doubts { all: !sharing.shares.is_sure(), unsure: Vec::new() };
+        orphans.sort_by_key(Orphan::journal_bytes);
+        if let Some(longest) = orphans.pop() {
+            let bytes = longest.journal()?;
+            sharing.shares.member().inherit(longest)?;
+            match Journal::read(&bytes) {
+                Ok(journal) => {
+                    // What was written in another boot may be lost.
+                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
+                    // Once and for all journals: to make room later is to move all that is there, under the lock.
+                    let all_bytes = orphans.iter().fold(bytes.len() as u64, |sum, orphan| sum + orphan.journal_bytes());
+                    let journals = all_bytes.div_ceil(bytes.len() as u64);
+                    self.catalog.lock().expect(journal.len() * usize::try_from(journals).unwrap_or(1));
+                    self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
+                }
+                Err(_) => doubts.all = true,
+            }
+        }
+        for orphan in &orphans {
+            let bytes = orphan.journal()?;
+            match Journal::read(&bytes) {
+                Ok(journal) => {
+                    doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
+                    self.put_down(sharing, &journal, &mut doubts);
+                }
+                Err(_) => doubts.all = true,
+            }
+        }
+        if doubts.all {
+            // Until it is seen, for whoever comes after a kill.
+            sharing.shares.disturb()?;
+        }
+        if sharing.books.is_new() {
+            sharing.shares.member().rewrite(&index::head(sharing.shares.boot()))?;
+        }
+        Ok((doubts, orphans))
+    }
+
+    /// Goes on with a journal as this cache's own: seats stay what they are.
+    fn go_on(&self, sharing: &Sharing, journal: &Journal<'_>, journal_bytes: u64, doubts: &mut Doubts) {
+        let homes = self.homes(journal);
+        let spaces = u16::try_from(journal.spaces().len()).unwrap_or(u16::MAX);
+        let seats = journal.seats().collect();
+        sharing.books.go_on(spaces, journal_bytes, seats);
+        for (number, (home, _)) in (0..).zip(&homes) {
+            sharing.books.know(*home, number);
+        }
+        self.take_over(journal, &homes, doubts, |told| told.noted.seat);
+    }
+
+    /// Takes over what another journal tells, and puts it down in this cache's own.
+    pub(super) fn put_down(&self, sharing: &Sharing, journal: &Journal<'_>, doubts: &mut Doubts) {
+        let homes = self.homes(journal);
+        self.take_over(journal, &homes, doubts, |told| sharing.books.put(told.note.clone(), told.space, true));
+    }
+
+    /// Where the blobs of each space of a journal live.
+    fn homes(&self, journal: &Journal<'_>) -> Vec<(Home, Space)> {
+        let mut catalog = self.catalog.lock();
+        journal.spaces().iter().filter_map(|space| Some((catalog.home(*space)?, *space))).collect()
+    }
+
+    fn take_over(
+        &self,
+        journal: &Journal<'_>,
+        homes: &[(Home, Space)],
+        doubts: &mut Doubts,
+        seat: impl Fn(&Told<'_>) -> u32,
+    ) {
+        let all_told = || journal.residents().map(|(noted, is_sure)| self.told(noted, is_sure, homes));
+        made_ahead(all_told, |hand| {
+            let mut hand = hand.into_iter();
+            while hand.len() > 0 {
+                let mut catalog = self.catalog.lock();
+                for told in hand.by_ref().take(BATCH) {
+                    let Some(told) = told else {
+                        doubts.all = true;
+                        continue;
+                    };
+                    let seat = seat(&told);
+                    let Told { noted, is_sure, space, note, expires } = told;
+                    let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
+                    if !taken {
+                        doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });
+                    }
+                }
+            }
+        });
+    }
+
+    /// All of a resident that can be found out without the catalog's lock. None if it has no place or no key.
+    fn told<'a>(&self, noted: Noted<'a>, is_sure: bool, homes: &[(Home, Space)]) -> Option<Told<'a>> {
+        let (home, space) = homes.get(usize::from(noted.space)).copied()?;
+        let key = noted.to_key()?;
+        // Whole values of one namespace lie in one place, whatever its blocks are.
+        let is_own =
+            home == Home::OWN || noted.part == Part::Whole && space.digest() == self.namespace.space().digest();
+        let id = BlobId { key, part: noted.part, home: if is_own { Home::OWN } else { home } };
+        let note = Note { id, weight: noted.weight, fetched: noted.fetched, is_absence: noted.is_absence };
+        let expires = self.noted_until(&note);
+        Some(Told { noted, is_sure, space, note, expires })
+    }
+
+    /// From when on a blob is of no use that is only known from an index; never if none.
+    pub(super) fn noted_until(&self, note: &Note) -> Option<Timestamp> {
+        if note.id.home != Home::OWN {
+            return None;
+        }
+        let age = self.settings.freshness.noted_age_max(&note.id.key, note.is_absence);
+        age.map(|age| note.fetched.saturating_add(age))
+    }
+}
+
+/// Has things made by a thread of their own, while those that were made before are used.
+fn made_ahead<V: Send, I: Iterator<Item = V>>(make: impl Fn() -> I + Copy + Send, mut use_up: impl FnMut(Vec<V>)) {
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(HANDS_MAX);
+        let making = thread::Builder::new().name("zstore-replay".into()).spawn_scoped(scope, move || {
+            let mut things = make();
+            loop {
+                let hand: Vec<V> = things.by_ref().take(HAND).collect();
+                if hand.is_empty() || sender.send(hand).is_err() {
+                    return;
+                }
+            }
+        });
+        match making {
+            Ok(_) => receiver.into_iter().for_each(use_up),
+            // One who may have no more threads does one after the other.
+            Err(_) => use_up(make().collect()),
+        }
+    });
+}

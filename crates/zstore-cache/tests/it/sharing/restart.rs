@@ -1,0 +1,219 @@
+//! C6: what comes back of what an earlier process held.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use zstore_cache::CacheStore;
+use zstore_core::{ByteRange, Prefix, ReadStoreExt, Store, StoreExt};
+
+use super::{blobs, directory, files, loaded, open};
+use crate::setup::{built, key, pattern, plant, read, source};
+
+#[tokio::test]
+async fn sizes_order_and_times_come_back_and_hits_need_no_index() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for name in ["a", "b", "c", "d"] {
+        plant(&source, name, vec![1; 1000]).await;
+    }
+    let cache = loaded(&source, scratch.path(), 10_000).await;
+    for name in ["a", "b", "c"] {
+        read(&cache, name).await.unwrap();
+        cache.flush().await;
+    }
+    read(&cache, "a").await.unwrap();
+    let before = cache.info();
+    drop(cache);
+    let cache = open(&source, scratch.path(), 10_000).await;
+    let requests = source.count();
+    read(&cache, "b").await.unwrap();
+    assert_eq!(source.count(), requests, "before anything was loaded, perhaps");
+    cache.flush().await;
+    let after = cache.info();
+    assert_eq!((after.current_size, after.resident_blobs), (before.current_size, 3));
+    assert_eq!(after.current_size, blobs(scratch.path()));
+    drop(cache);
+    // A bound for two: the least recently read leaves, which is neither the first fetched nor the last.
+    let weight = after.current_size / 3;
+    let cache = loaded(&source, scratch.path(), 2 * weight + 600).await;
+    assert_eq!(cache.info().resident_blobs, 2);
+    assert_eq!(cache.info().current_size, blobs(scratch.path()));
+    let requests = source.count();
+    for name in ["a", "b"] {
+        read(&cache, name).await.unwrap();
+    }
+    assert_eq!(source.count(), requests);
+    read(&cache, "c").await.unwrap();
+    assert_eq!(source.count(), requests + 1, "c had left");
+}
+
+#[tokio::test]
+async fn ages_go_on_after_a_restart() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", "old").await;
+    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let open = async || {
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
+        built(builder.max_age(Duration::from_secs(60)).clock(Arc::clone(&clock) as _)).await
+    };
+    read(&open().await, "k").await.unwrap();
+    clock.advance(Duration::from_secs(30));
+    let cache = open().await;
+    let requests = source.count();
+    assert_eq!((read(&cache, "k").await.unwrap(), source.count()), ("old".into(), requests));
+    clock.advance(Duration::from_secs(31));
+    plant(&source, "k", "new").await;
+    assert_eq!(read(&cache, "k").await.unwrap(), "new");
+}
+
+/// What an index that lies makes of a cache: it serves what is there, and counts it right.
+async fn survives(damage: impl FnOnce(&Path)) {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for at in 0..20 {
+        plant(&source, &format!("{at}"), vec![at; 1000]).await;
+    }
+    plant(&source, "parts", pattern(300_000)).await;
+    let cache = loaded(&source, scratch.path(), 1_000_000).await;
+    for at in 0..20 {
+        read(&cache, &format!("{at}")).await.unwrap();
+    }
+    cache.get_range(&key("parts"), ByteRange::Bounded(0..70_000)).await.unwrap();
+    cache.flush().await;
+    drop(cache);
+    let before = blobs(scratch.path());
+    damage(scratch.path());
+    let cache = loaded(&source, scratch.path(), 1_000_000).await;
+    assert_eq!(cache.info().current_size, before);
+    assert_eq!(blobs(scratch.path()), before);
+    let requests = source.count();
+    for at in 0..20 {
+        assert_eq!(read(&cache, &format!("{at}")).await.unwrap(), vec![at; 1000]);
+    }
+    cache.get_range(&key("parts"), ByteRange::Bounded(0..70_000)).await.unwrap();
+    assert_eq!(source.count(), requests, "nothing was lost");
+    cache.check().unwrap();
+    drop(cache);
+    let cache = loaded(&source, scratch.path(), 1_000_000).await;
+    assert_eq!(cache.info().current_size, before, "and its index is sound again");
+}
+
+fn journal(path: &Path) -> PathBuf {
+    let members = files(&path.join("members"));
+    members.into_iter().max_by_key(|file| file.metadata().unwrap().len()).unwrap()
+}
+
+#[tokio::test]
+async fn an_index_that_is_lost_cut_flipped_or_of_another_boot_is_rebuilt_from_the_blobs() {
+    survives(|_| ()).await;
+    survives(|path| fs::remove_dir_all(path.join("members")).unwrap()).await;
+    survives(|path| fs::write(journal(path), "").unwrap()).await;
+    survives(|path| fs::write(path.join("shares"), "").unwrap()).await;
+    survives(|path| fs::remove_file(path.join("shares")).unwrap()).await;
+    for at in [3, 12, 30, 200, 700] {
+        survives(|path| {
+            let mut bytes = fs::read(journal(path)).unwrap();
+            bytes[at] ^= 1;
+            fs::write(journal(path), bytes).unwrap();
+        })
+        .await;
+        survives(|path| {
+            let bytes = fs::read(journal(path)).unwrap();
+            fs::write(journal(path), &bytes[..at]).unwrap();
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn damaged_blobs_are_dropped_counted_and_fetched_again() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", pattern(5000)).await;
+    let cache = loaded(&source, scratch.path(), 100_000).await;
+    read(&cache, "k").await.unwrap();
+    cache.flush().await;
+    let blob = files(&scratch.path().join("blobs")).pop().unwrap();
+    let damages: [fn(&mut Vec<u8>); 3] = [|bytes| bytes[4000] ^= 1, |bytes| bytes.truncate(300), |bytes| bytes.fill(0)];
+    for (turn, damage) in damages.into_iter().enumerate() {
+        let mut bytes = fs::read(&blob).unwrap();
+        damage(&mut bytes);
+        fs::write(&blob, bytes).unwrap();
+        assert_eq!(read(&cache, "k").await.unwrap(), pattern(5000));
+        cache.flush().await;
+        assert_eq!(cache.stats().corrupt, turn as u64 + 1);
+        assert_eq!(cache.info().current_size, blobs(scratch.path()));
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_left_renews_without_a_transfer() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", pattern(10_000)).await;
+    let open = async || {
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
+        built(builder.max_age(Duration::ZERO)).await
+    };
+    let cache = open().await;
+    read(&cache, "k").await.unwrap();
+    cache.flush().await;
+    drop(cache);
+    let cache = open().await;
+    read(&cache, "k").await.unwrap();
+    assert_eq!((cache.stats().revalidated, cache.stats().source_bytes), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_only_known_from_an_index_is_kept_account_of_whichever_way_it_is_used_or_leaves() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let names = ["read", "set", "deleted", "below/a", "below/b", "invalidated", "grows", "first", "second"];
+    for name in names {
+        plant(&source, name, pattern(1_000)).await;
+    }
+    {
+        let cache = open(&source, scratch.path(), 20_000).await;
+        for name in ["first", "second", "read", "set", "deleted", "below/a", "below/b", "invalidated", "grows"] {
+            read(&cache, name).await.unwrap();
+            cache.flush().await;
+        }
+    }
+    let cache = loaded(&source, scratch.path(), 20_000).await;
+    let tracked = || {
+        cache.check().unwrap();
+        (cache.info().tracked_keys, cache.info().resident_blobs)
+    };
+    assert_eq!(tracked(), (9, 9));
+
+    let requests = source.count();
+    assert_eq!(read(&cache, "read").await.unwrap(), pattern(1_000));
+    assert_eq!((source.count(), tracked()), (requests, (9, 9)), "it was a hit");
+
+    cache.put(&key("set"), pattern(500)).await.unwrap();
+    cache.flush().await;
+    assert_eq!(tracked(), (9, 9));
+    cache.delete(&key("deleted")).await.unwrap();
+    assert_eq!(tracked(), (8, 8));
+    cache.invalidate(&key("invalidated")).await.unwrap();
+    assert_eq!(tracked(), (7, 7));
+    cache.invalidate_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    assert_eq!((tracked(), files(&scratch.path().join("blobs")).len()), ((5, 5), 5));
+
+    // Written behind the cache's back, and then fetched in part: a block takes the place of the whole.
+    plant(&source, "grows", pattern(3 << 20)).await;
+    cache.invalidate(&key("grows")).await.unwrap();
+    cache.get_range(&key("grows"), ByteRange::Bounded(0..10)).await.unwrap().unwrap();
+    cache.flush().await;
+    tracked();
+
+    plant(&source, "large", pattern(17_000)).await;
+    read(&cache, "large").await.unwrap();
+    cache.flush().await;
+    let requests = source.count();
+    assert_eq!(read(&cache, "large").await.unwrap(), pattern(17_000));
+    assert_eq!(source.count(), requests, "others left for it");
+    assert!(tracked().0 < 5);
+    cache.clear_cache().await.unwrap();
+    assert_eq!(tracked(), (0, 0));
+}

@@ -1,0 +1,134 @@
+//! C1: what is written through one is not answered with older bytes by another.
+
+use std::{fs, sync::Arc};
+
+use tempfile::TempDir;
+use zstore_core::{ByteRange, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_memory::MemoryStore;
+
+use super::{blobs, files, loaded, open};
+use crate::setup::{built, key, pattern, plant, read, source};
+
+#[tokio::test]
+async fn what_is_written_or_deleted_through_one_is_not_answered_with_older_bytes_by_another() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let (one, other) = (open(&source, scratch.path(), None).await, open(&source, scratch.path(), None).await);
+    let memory = built(other.under(Arc::new(MemoryStore::new()))).await;
+    let names = ["set", "deleted", "below/a", "invalidated"];
+    for name in names {
+        plant(&source, name, "old").await;
+    }
+    let see = async |name: &str| {
+        let part = other.get_range(&key(name), ByteRange::Bounded(0..3)).await.unwrap();
+        let size = other.head(&key(name)).await.unwrap().map(|meta| meta.size);
+        (read(&other, name).await, part, size, read(&memory, name).await)
+    };
+    for name in names {
+        for cache in [&one, &other] {
+            assert_eq!(read(cache, name).await.unwrap(), "old");
+        }
+        assert_eq!(read(&memory, name).await.unwrap(), "old");
+    }
+    one.put(&key("set"), "newer").await.unwrap();
+    let seen = ["newer", "new"].map(|value| Some(value.into()));
+    let [newer, new] = seen;
+    assert_eq!(see("set").await, (newer.clone(), new, Some(5), newer));
+    one.delete(&key("deleted")).await.unwrap();
+    assert_eq!(see("deleted").await, (None, None, None, None));
+    one.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    assert_eq!(see("below/a").await, (None, None, None, None));
+    plant(&source, "invalidated", "other").await;
+    one.invalidate(&key("invalidated")).await.unwrap();
+    assert_eq!(read(&other, "invalidated").await.unwrap(), "other");
+    for cache in [&one, &other] {
+        cache.flush().await;
+        cache.check().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_write_through_one_keeps_what_another_was_fetching_from_landing_and_from_being_joined() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", "old").await;
+    let (one, other) = (open(&source, scratch.path(), None).await, open(&source, scratch.path(), None).await);
+    one.flush().await;
+    // The source has answered with the old value, and the answer is on its way.
+    let held = source.inner().hold_after(Operation::Get);
+    let early = tokio::spawn({
+        let other = other.clone();
+        async move { read(&other, "k").await }
+    });
+    held.arrived(1).await;
+    one.put(&key("k"), "new").await.unwrap();
+    let late = tokio::spawn({
+        let other = other.clone();
+        async move { read(&other, "k").await }
+    });
+    // It finds what the other cache wrote, and does not join.
+    assert_eq!(late.await.unwrap().unwrap(), "new");
+    held.release();
+    assert!(early.await.unwrap().is_some());
+    assert_eq!(read(&other, "k").await.unwrap(), "new");
+    other.flush().await;
+    one.flush().await;
+    assert_eq!(read(&one, "k").await.unwrap(), "new");
+    assert_eq!(read(&other, "k").await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn clearing_one_clears_what_others_hold_of_the_same_source() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "a", "value").await;
+    plant(&source, "b", pattern(300_000)).await;
+    let (one, other) = (loaded(&source, scratch.path(), None).await, loaded(&source, scratch.path(), None).await);
+    read(&one, "a").await.unwrap();
+    one.get_range(&key("b"), ByteRange::Suffix(10)).await.unwrap();
+    one.flush().await;
+    other.clear_cache().await.unwrap();
+    assert_eq!(blobs(scratch.path()), 0);
+    let requests = source.count();
+    assert_eq!(read(&one, "a").await.unwrap(), "value");
+    assert_eq!(source.count(), requests + 1);
+    one.check().unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_joined_is_read_and_what_is_written_past_it_is_not_answered_from_it() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for name in ["a", "b", "below/c"] {
+        plant(&source, name, "old").await;
+    }
+    let cache = loaded(&source, scratch.path(), None).await;
+    for name in ["a", "b", "below/c"] {
+        read(&cache, name).await.unwrap();
+    }
+    cache.flush().await;
+    drop(cache);
+    // As in a directory that may not be written, whoever runs this.
+    fs::remove_file(scratch.path().join("shares")).unwrap();
+    fs::create_dir(scratch.path().join("shares")).unwrap();
+    let cache = loaded(&source, scratch.path(), None).await;
+    let requests = source.count();
+    for name in ["a", "b", "below/c"] {
+        assert_eq!(read(&cache, name).await.unwrap(), "old");
+    }
+    assert_eq!(source.count(), requests, "what is there is served");
+    let before = blobs(scratch.path());
+    plant(&source, "d", "new").await;
+    read(&cache, "d").await.unwrap();
+    cache.flush().await;
+    assert_eq!(blobs(scratch.path()), before, "nothing is stored");
+    // Though files cannot be removed either.
+    let kept = files(&scratch.path().join("blobs"));
+    let copies: Vec<Vec<u8>> = kept.iter().map(|path| fs::read(path).unwrap()).collect();
+    cache.put(&key("a"), "new").await.unwrap();
+    cache.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    for (path, bytes) in kept.iter().zip(copies) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!(read(&cache, "a").await.unwrap(), "new");
+    assert_eq!(cache.head(&key("below/c")).await.unwrap(), None);
+    assert_eq!(read(&cache, "below/c").await, None);
+    assert_eq!(read(&cache, "b").await.unwrap(), "old");
+}
