@@ -1,19 +1,20 @@
 //! The fence: what was fetched before a value was written never lands after it, whoever fetched and whoever wrote.
 //!
 //! # How
-//! A value that is written is locked for as long as the write takes: at a place of the file that its hash tells, so
-//! each value has a lock of its own. And each write changes a token, of which there are some thousands for all
-//! values.
+//! Whoever writes a value announces it for as long as the write takes: by a lock at a place of the file that its hash
+//! tells, which all writers of the value share. Then it takes the value for itself, by another lock, and changes a
+//! token, of which there are some thousands for all values.
 //!
-//! Whoever fetches notes the token and looks for the lock before it asks the source, and may land only if nobody
-//! wrote then. It lands under the lock, after it has seen that the token is still the same. So:
+//! Whoever fetches notes the token and looks for writers before it asks the source, and may land only if nobody wrote
+//! then. It lands under the lock of the value, which landings share, after it has seen that nobody announced a write
+//! and the token is still the same. So:
 //!
 //! - A write that began after the token was noted has changed it, or waits until the landing is over and removes what
 //!   landed.
-//! - A write that began before and lasted is seen by its lock, and the fetch does not land.
+//! - A write that began before and lasted was announced, and the fetch does not land, be the writer alone or not.
 //! - A write that was over before the fetch began does no harm: the source was asked after it.
 //!
-//! A writer that dies leaves its lock to nobody and its token changed. Values that share a token keep each other from
+//! A writer that dies leaves its locks to nobody and its token changed. Values that share a token keep each other from
 //! landing now and then, which costs a fetch and no truth. Writes below a prefix have a lock and a token for all
 //! values of a namespace.
 
@@ -41,9 +42,10 @@ const TOKENS: u64 = 4096;
 const TOKEN_BYTES: u64 = 8;
 /// The tokens of writes below prefixes come first, so many for all namespaces.
 const BELOW_TOKENS: u64 = 64;
-/// Places of locks, far behind all bytes: one for each value, one for each fetch, two for the writes below prefixes of
-/// each namespace.
+/// Places of locks, far behind all bytes: for each value, one for it, one for its writers and one for its fetch; for each
+/// namespace, one for all its values and one for the writers below prefixes.
 const KEYS_AT: u64 = 1 << 60;
+const WRITERS_AT: u64 = 3 << 60;
 const FETCHES_AT: u64 = 1 << 61;
 const BELOW_AT: u64 = 1 << 62;
 
@@ -57,8 +59,7 @@ pub struct Fence {
     /// Of the namespace.
     below_token_at: u64,
     below_at: u64,
-    /// Who waits to write below a prefix locks this one first, so that landings without end do not keep it waiting.
-    below_next_at: u64,
+    writers_below_at: u64,
     /// The process that opened it. A fork of it has the same locks, so they tell the two nothing of each other.
     process: u32,
 }
@@ -89,6 +90,8 @@ pub struct Write {
     /// knows.
     below_token: Option<u64>,
     value: Option<Lock>,
+    /// Released last: a fetch that begins meanwhile may be answered what the source held before.
+    _announced: Lock,
 }
 
 /// A write below a prefix under way.
@@ -96,6 +99,8 @@ pub struct Write {
 #[must_use = "dropping it ends the write"]
 pub struct WriteBelow {
     below: Option<Lock>,
+    /// As of a [`Write`].
+    _announced: Lock,
 }
 
 impl WriteBelow {
@@ -142,7 +147,7 @@ impl Fence {
             locks: Locks::new(file),
             below_token_at: namespace % BELOW_TOKENS * TOKEN_BYTES,
             below_at,
-            below_next_at: below_at + 1,
+            writers_below_at: below_at + 1,
             process: process::id(),
         }
     }
@@ -169,10 +174,11 @@ impl Fence {
     /// Four system calls, which wait for nobody.
     pub fn begin_fetch(&self, hash: u64) -> io::Result<Option<Pass>> {
         self.check()?;
-        // Before the locks: a write that begins now changes them, and one that is over by the time they are looked at
-        // has.
+        // Before the locks: a write that begins now changes the tokens, and one that is over by the time its lock is
+        // looked for has.
         let pass = self.look(hash)?;
-        Ok(if self.locks.is_taken(key_at(hash))? || self.locks.is_taken(self.below_at)? { None } else { Some(pass) })
+        let is_written = self.locks.is_taken(writers_at(hash))? || self.locks.is_taken(self.writers_below_at)?;
+        Ok(if is_written { None } else { Some(pass) })
     }
 
     /// What was fetched is to land. None if the value was written since, or is being written.
@@ -182,6 +188,10 @@ impl Fence {
     pub fn begin_landing(&self, pass: Pass) -> io::Result<Option<Landing<'static>>> {
         self.check()?;
         let Some(value) = self.locks.try_lock(key_at(pass.hash), Mode::Shared)? else { return Ok(None) };
+        // Who waits to write waits for those only who were landing before, so landings without end do not keep it.
+        if self.locks.is_taken(writers_at(pass.hash))? {
+            return Ok(None);
+        }
         if self.token(token_at(pass.hash))? != pass.token {
             return Ok(None);
         }
@@ -193,8 +203,8 @@ impl Fence {
     /// remove now, before it writes to the source.
     ///
     /// One who is stopped in the middle of a landing must not stop writers for ever. The write of whoever waited so
-    /// long [is alone](Write::is_alone) no more: it lets nothing land, and has what is resident removed once more after
-    /// the source is written.
+    /// long is not [alone](Write::is_alone): nothing that is fetched until it ends lands either, but what was landing
+    /// already may come at any moment, so the caller removes what is resident once more after the source is written.
     ///
     /// # Errors
     /// What the system refuses.
@@ -202,12 +212,14 @@ impl Fence {
     /// # Cancel safety
     /// Nothing has begun after the drop.
     pub async fn begin_write(&self, hash: u64, patience: Duration) -> io::Result<Write> {
+        let announced = self.announce(writers_at(hash))?;
         let value = self.locks.lock_within(key_at(hash), Mode::Exclusive, patience).await?;
         self.check()?;
         self.change_token(token_at(hash))?;
         let below_token = self.token(self.below_token_at)?;
-        let below_token = if value.is_none() || self.locks.is_taken(self.below_at)? { None } else { Some(below_token) };
-        Ok(Write { fence: self.clone(), below_token, value })
+        let below_token =
+            if value.is_none() || self.locks.is_taken(self.writers_below_at)? { None } else { Some(below_token) };
+        Ok(Write { fence: self.clone(), below_token, value, _announced: announced })
     }
 
     /// Values below a prefix are to be written: as [`begin_write`](Self::begin_write), for all values at once.
@@ -218,11 +230,11 @@ impl Fence {
     /// # Cancel safety
     /// Nothing has begun after the drop.
     pub async fn begin_write_below(&self, patience: Duration) -> io::Result<WriteBelow> {
-        let _next = self.locks.lock_within(self.below_next_at, Mode::Exclusive, patience).await?;
+        let announced = self.announce(self.writers_below_at)?;
         let below = self.locks.lock_within(self.below_at, Mode::Exclusive, patience).await?;
         self.check()?;
         self.change_token(self.below_token_at)?;
-        Ok(WriteBelow { below })
+        Ok(WriteBelow { below, _announced: announced })
     }
 
     /// A value is to be fetched by one member at a time: none if another fetches it now. Ends when the lead is
@@ -251,8 +263,14 @@ impl Fence {
         self.locks.lock(fetch_at(hash), Mode::Exclusive).await.map(Lead)
     }
 
+    /// From now on fetches know of a write.
+    fn announce(&self, at: u64) -> io::Result<Lock> {
+        // Nobody takes such a place for himself.
+        self.locks.try_lock(at, Mode::Shared)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
     fn land<'w>(&self, below_token: u64, value: Option<Lock>) -> io::Result<Option<Landing<'w>>> {
-        if self.locks.is_taken(self.below_next_at)? {
+        if self.locks.is_taken(self.writers_below_at)? {
             return Ok(None);
         }
         let Some(below) = self.locks.try_lock(self.below_at, Mode::Shared)? else { return Ok(None) };
@@ -313,6 +331,10 @@ const fn token_at(hash: u64) -> u64 {
 
 const fn key_at(hash: u64) -> u64 {
     KEYS_AT + (hash >> 4)
+}
+
+const fn writers_at(hash: u64) -> u64 {
+    WRITERS_AT + (hash >> 4)
 }
 
 const fn fetch_at(hash: u64) -> u64 {

@@ -129,15 +129,15 @@ impl Locks {
         self.held.lock().get(&at) == Some(&Held::Exclusive)
     }
 
-    /// Whether anybody has a place for himself.
+    /// Whether anybody has a place, for himself or with others.
     ///
     /// # Errors
     /// As for [`try_lock`](Self::try_lock).
     pub(crate) fn is_taken(&self, at: u64) -> io::Result<bool> {
-        if self.held.lock().get(&at) == Some(&Held::Exclusive) {
+        if self.held.lock().contains_key(&at) {
             return Ok(true);
         }
-        let mut lock = place(at, libc::F_RDLCK)?;
+        let mut lock = place(at, libc::F_WRLCK)?;
         fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut lock))?;
         Ok(i32::from(lock.l_type) != libc::F_UNLCK)
     }

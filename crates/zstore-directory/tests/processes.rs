@@ -56,6 +56,14 @@ fn main() {
         trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),
         trial("damaged_shares_are_no_loss_once_nobody_lives", holders::damaged_shares_are_no_loss_once_nobody_lives),
         trial("what_was_fetched_before_a_write_never_lands", witnesses::what_was_fetched_before_a_write_never_lands),
+        trial(
+            "what_is_fetched_during_a_write_never_lands_though_another_is_stopped",
+            witnesses::what_is_fetched_during_a_write_never_lands_though_another_is_stopped,
+        ),
+        trial(
+            "a_write_waits_for_those_only_who_were_landing_before",
+            witnesses::a_write_waits_for_those_only_who_were_landing_before,
+        ),
         trial("a_killed_writer_is_in_nobodys_way", witnesses::a_killed_writer_is_in_nobodys_way),
         trial("nobody_reads_less_than_was_written", witnesses::nobody_reads_less_than_was_written),
         trial(

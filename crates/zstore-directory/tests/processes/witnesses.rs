@@ -214,6 +214,65 @@ pub(crate) fn what_was_fetched_before_a_write_never_lands() {
     });
 }
 
+pub(crate) fn what_is_fetched_during_a_write_never_lands_though_another_is_stopped() {
+    let directory = TempDir::new().unwrap();
+    let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
+    let (stopped, writer, reader) = (open(), open(), open());
+    let looker = Fence::open_to_read(&directory.path().join("fence"), 0).unwrap();
+    run(async {
+        let pass = stopped.begin_fetch(HASH).unwrap().unwrap();
+        let landing = stopped.begin_landing(pass).unwrap();
+        assert!(landing.is_some());
+        // The source is yet to be written, and what it answers now is old once it is.
+        let write = writer.begin_write(HASH, Duration::ZERO).await.unwrap();
+        assert!(!write.is_alone());
+        assert!(reader.begin_fetch(HASH).unwrap().is_none());
+        assert!(writer.begin_fetch(HASH).unwrap().is_none(), "nor here");
+        assert!(looker.begin_fetch(HASH).unwrap().is_none(), "nor for who may only read");
+        assert!(reader.begin_landing(reader.look(HASH).unwrap()).unwrap().is_none());
+        assert!(write.begin_landing().unwrap().is_none(), "nobody knows what lands last");
+        drop(write);
+        let pass = reader.begin_fetch(HASH).unwrap().unwrap();
+        assert!(reader.begin_landing(pass).unwrap().is_some());
+        // The same below a prefix.
+        let below = writer.begin_write_below(Duration::ZERO).await.unwrap();
+        assert!(!below.is_alone());
+        assert!(reader.begin_fetch(HASH).unwrap().is_none());
+        assert!(writer.begin_fetch(HASH).unwrap().is_none(), "nor here");
+        assert!(reader.begin_landing(reader.look(HASH).unwrap()).unwrap().is_none());
+        let write = reader.begin_write(HASH + (1 << 40), PATIENCE).await.unwrap();
+        assert!(write.begin_landing().unwrap().is_none(), "which of the two the source saw last, nobody knows");
+        drop((write, below));
+        let pass = reader.begin_fetch(HASH).unwrap().unwrap();
+        assert!(reader.begin_landing(pass).unwrap().is_some());
+        drop(landing);
+    });
+}
+
+pub(crate) fn a_write_waits_for_those_only_who_were_landing_before() {
+    let directory = TempDir::new().unwrap();
+    let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
+    let (first, writer, next) = (open(), open(), open());
+    run(async {
+        let pass = first.begin_fetch(HASH).unwrap().unwrap();
+        let landing = first.begin_landing(pass).unwrap();
+        let mut write = Box::pin(writer.begin_write(HASH, PATIENCE));
+        assert!(futures_pending(&mut write).await);
+        assert!(next.begin_landing(pass).unwrap().is_none());
+        drop(landing);
+        assert!(write.await.unwrap().is_alone());
+        let pass = first.begin_fetch(HASH).unwrap().unwrap();
+        let landing = first.begin_landing(pass).unwrap();
+        let mut below = Box::pin(writer.begin_write_below(PATIENCE));
+        assert!(futures_pending(&mut below).await);
+        assert!(next.begin_landing(pass).unwrap().is_none());
+        // Who gives up has announced nothing.
+        drop(below);
+        assert!(next.begin_landing(pass).unwrap().is_some());
+        drop(landing);
+    });
+}
+
 /// Whether a future has to wait.
 async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending()))
