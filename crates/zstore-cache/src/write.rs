@@ -113,7 +113,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let version = written?;
         let token = writing.written();
         if self.settings.write_mode == WriteMode::Through
-            && let Some(leave) = self.leave_of_write(&key, shared.as_ref())
+            && let Some(leave) = self.leave_of_write(shared.as_ref())
         {
             let meta = Meta { key, size: value.size(), modified: None, version: version.clone() };
             self.land_written(meta, value.into_bytes(), started, &token, &leave).await;

@@ -76,9 +76,18 @@ pub struct Pass {
 #[derive(Debug)]
 #[must_use = "dropping it ends the landing"]
 pub struct Landing<'w> {
+    state: Pass,
     _value: Option<Lock>,
     _below: Lock,
     _write: PhantomData<&'w Write>,
+}
+
+impl Landing<'_> {
+    /// The state of the value in which it lands, as [`Fence::look`] would tell it if nobody wrote since.
+    #[must_use]
+    pub const fn state(&self) -> Pass {
+        self.state
+    }
 }
 
 /// A write of a value under way.
@@ -86,9 +95,9 @@ pub struct Landing<'w> {
 #[must_use = "dropping it ends the write"]
 pub struct Write {
     fence: Fence,
-    /// None if values below a prefix were being written when it began: which of the two the source saw last, nobody
-    /// knows.
-    below_token: Option<u64>,
+    /// What it made of the state. None if it is not alone, or values below a prefix were being written when it began:
+    /// which of the two the source saw last, nobody knows.
+    state: Option<Pass>,
     value: Option<Lock>,
     /// Released last: a fetch that begins meanwhile may be answered what the source held before.
     _announced: Lock,
@@ -192,10 +201,7 @@ impl Fence {
         if self.locks.is_taken(writers_at(pass.hash))? {
             return Ok(None);
         }
-        if self.token(token_at(pass.hash))? != pass.token {
-            return Ok(None);
-        }
-        self.land(pass.below_token, Some(value))
+        self.land(pass, Some(value))
     }
 
     /// A value is to be written: waits until nobody else writes it or lands it, for so long at most. From then on
@@ -215,11 +221,11 @@ impl Fence {
         let announced = self.announce(writers_at(hash))?;
         let value = self.locks.lock_within(key_at(hash), Mode::Exclusive, patience).await?;
         self.check()?;
-        self.change_token(token_at(hash))?;
-        let below_token = self.token(self.below_token_at)?;
-        let below_token =
-            if value.is_none() || self.locks.is_taken(self.writers_below_at)? { None } else { Some(below_token) };
-        Ok(Write { fence: self.clone(), below_token, value, _announced: announced })
+        let token = self.change_token(token_at(hash))?;
+        let state = Pass { hash, token, below_token: self.token(self.below_token_at)? };
+        let is_unsure = value.is_none() || self.locks.is_taken(self.writers_below_at)?;
+        let state = if is_unsure { None } else { Some(state) };
+        Ok(Write { fence: self.clone(), state, value, _announced: announced })
     }
 
     /// Values below a prefix are to be written: as [`begin_write`](Self::begin_write), for all values at once.
@@ -269,13 +275,13 @@ impl Fence {
         self.locks.try_lock(at, Mode::Shared)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 
-    fn land<'w>(&self, below_token: u64, value: Option<Lock>) -> io::Result<Option<Landing<'w>>> {
+    fn land<'w>(&self, state: Pass, value: Option<Lock>) -> io::Result<Option<Landing<'w>>> {
         if self.locks.is_taken(self.writers_below_at)? {
             return Ok(None);
         }
         let Some(below) = self.locks.try_lock(self.below_at, Mode::Shared)? else { return Ok(None) };
-        let same = self.token(self.below_token_at)? == below_token;
-        Ok(same.then_some(Landing { _value: value, _below: below, _write: PhantomData }))
+        let is_same = self.look(state.hash)? == state;
+        Ok(is_same.then_some(Landing { state, _value: value, _below: below, _write: PhantomData }))
     }
 
     /// # Errors
@@ -297,9 +303,10 @@ impl Fence {
 
     /// At random, so that two who change one token at once need not wait for each other: no value comes twice, but by
     /// a chance of one in 2^64.
-    fn change_token(&self, at: u64) -> io::Result<()> {
+    fn change_token(&self, at: u64) -> io::Result<u64> {
         let token = RandomState::new().hash_one((self.process, self.token(at)?));
-        self.locks.file.write_all_at(&token.to_le_bytes(), at)
+        self.locks.file.write_all_at(&token.to_le_bytes(), at)?;
+        Ok(token)
     }
 }
 
@@ -310,13 +317,13 @@ impl Write {
         self.value.is_some()
     }
 
-    /// What was written is to land. None if values below a prefix were being written meanwhile, this one perhaps
-    /// among them.
+    /// What was written is to land. None if another wrote it meanwhile, who would not wait for this one, or values below
+    /// a prefix were being written, this one perhaps among them.
     ///
     /// # Errors
     /// What the system refuses; the value must not land then.
     pub fn begin_landing(&self) -> io::Result<Option<Landing<'_>>> {
-        self.below_token.map_or(Ok(None), |token| self.fence.land(token, None))
+        self.state.map_or(Ok(None), |state| self.fence.land(state, None))
     }
 }
 

@@ -61,6 +61,10 @@ fn main() {
             witnesses::what_is_fetched_during_a_write_never_lands_though_another_is_stopped,
         ),
         trial(
+            "a_slow_write_does_not_land_after_one_that_would_not_wait",
+            witnesses::a_slow_write_does_not_land_after_one_that_would_not_wait,
+        ),
+        trial(
             "a_write_waits_for_those_only_who_were_landing_before",
             witnesses::a_write_waits_for_those_only_who_were_landing_before,
         ),

@@ -41,12 +41,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Leave for what was written to land; none if others may have written it meanwhile.
-    pub(crate) fn leave_of_write<'w>(&self, key: &Key, write: Option<&'w Write>) -> Option<Leave<'w>> {
-        let Some(sharing) = self.sharing.get() else {
+    pub(crate) fn leave_of_write<'w>(&self, write: Option<&'w Write>) -> Option<Leave<'w>> {
+        if self.sharing.get().is_none() {
             return self.lookout.get().is_none().then(|| Leave::of_write(None, None));
-        };
+        }
         let landing = write?.begin_landing().ok()??;
-        let state = sharing.fence.look(self.namespace.value_hash(key)).ok()?;
+        // Not looked for now: who writes from here on is not in what lands.
+        let state = landing.state();
         Some(Leave::of_write(Some(landing), Some(state)))
     }
 

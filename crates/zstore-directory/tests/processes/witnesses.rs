@@ -249,6 +249,24 @@ pub(crate) fn what_is_fetched_during_a_write_never_lands_though_another_is_stopp
     });
 }
 
+pub(crate) fn a_slow_write_does_not_land_after_one_that_would_not_wait() {
+    let directory = TempDir::new().unwrap();
+    let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
+    let (slow, hasty, reader) = (open(), open(), open());
+    run(async {
+        let first = slow.begin_write(HASH, PATIENCE).await.unwrap();
+        let state = first.begin_landing().unwrap().unwrap().state();
+        assert_eq!(state, reader.look(HASH).unwrap());
+        let second = hasty.begin_write(HASH, Duration::ZERO).await.unwrap();
+        assert_eq!((first.is_alone(), second.is_alone()), (true, false));
+        assert!(first.begin_landing().unwrap().is_none(), "which of the two the source saw last, nobody knows");
+        drop(second);
+        assert!(first.begin_landing().unwrap().is_none(), "the other has returned");
+        assert_ne!(state, reader.look(HASH).unwrap());
+        assert!(reader.begin_fetch(HASH).unwrap().is_none(), "the first has not");
+    });
+}
+
 pub(crate) fn a_write_waits_for_those_only_who_were_landing_before() {
     let directory = TempDir::new().unwrap();
     let open = || Fence::open(&directory.path().join("fence"), 0).unwrap();
