@@ -42,6 +42,7 @@ const TOKENS: u64 = 4096;
 const TOKEN_BYTES: u64 = 8;
 /// The tokens of writes below prefixes come first, so many for all namespaces.
 const BELOW_TOKENS: u64 = 64;
+const FILE_BYTES: u64 = (BELOW_TOKENS + TOKENS) * TOKEN_BYTES;
 /// Places of locks, far behind all bytes: for each value, one for it, one for its writers and one for its fetch; for each
 /// namespace, one for all its values and one for the writers below prefixes.
 const KEYS_AT: u64 = 1 << 60;
@@ -127,18 +128,21 @@ impl Fence {
     /// What the system refuses.
     ///
     /// # Cost
-    /// A file descriptor, for as long as a clone of it lives.
+    /// Three calls of the system, which wait for nobody; who makes the file waits for others that do. A file descriptor,
+    /// for as long as a clone of it lives.
     pub fn open(path: &Path, namespace: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         access::share(&file, path.parent().unwrap_or(path))?;
-        // One at a time: tokens that others have changed since must not become zeros again.
-        file.lock()?;
-        let (len, bytes) = (file.metadata()?.len(), (BELOW_TOKENS + TOKENS) * TOKEN_BYTES);
-        if len < bytes {
-            // Written, not left out: a full disk must not stand in the way of a token later.
-            file.write_all_at(&vec![0; usize::try_from(bytes - len).unwrap_or(0)], len)?;
+        if file.metadata()?.len() < FILE_BYTES {
+            // One at a time: tokens that others have changed since must not become zeros again.
+            file.lock()?;
+            let len = file.metadata()?.len();
+            if len < FILE_BYTES {
+                // Written, not left out: a full disk must not stand in the way of a token later.
+                file.write_all_at(&vec![0; usize::try_from(FILE_BYTES - len).unwrap_or(0)], len)?;
+            }
+            file.unlock()?;
         }
-        file.unlock()?;
         Ok(Self::of_file(file, namespace))
     }
 

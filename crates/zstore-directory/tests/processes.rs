@@ -54,6 +54,10 @@ fn main() {
         trial("shares_of_another_boot_tell_nothing", holders::shares_of_another_boot_tell_nothing),
         trial("a_journal_is_gone_on_with_or_written_anew", holders::a_journal_is_gone_on_with_or_written_anew),
         trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),
+        trial(
+            "a_fence_opens_though_another_is_stopped_opening_it",
+            witnesses::a_fence_opens_though_another_is_stopped_opening_it,
+        ),
         trial("damaged_shares_are_no_loss_once_nobody_lives", holders::damaged_shares_are_no_loss_once_nobody_lives),
         trial("what_was_fetched_before_a_write_never_lands", witnesses::what_was_fetched_before_a_write_never_lands),
         trial(

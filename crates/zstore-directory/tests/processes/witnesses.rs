@@ -334,3 +334,19 @@ pub(crate) fn a_fence_that_was_removed_lets_nothing_land() {
     assert!(old.begin_fetch(HASH).is_err());
     assert!(run(old.begin_write(HASH, PATIENCE)).is_err(), "what others fetch would land after it");
 }
+
+pub(crate) fn a_fence_opens_though_another_is_stopped_opening_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("fence");
+    // What a kill left of a file that was being made.
+    fs::write(&path, [1; 8]).unwrap();
+    let first = Fence::open(&path, 0).unwrap();
+    let token = first.look(HASH).unwrap();
+    let stopped = File::open(&path).unwrap();
+    stopped.lock().unwrap();
+    let (told, opened) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(Fence::open(&path, 0).and_then(|fence| fence.look(HASH))));
+    // A minute is for ever here.
+    let seen = opened.recv_timeout(Duration::from_secs(60)).expect("it waits for one who is stopped").unwrap();
+    assert_eq!(seen, token);
+}
