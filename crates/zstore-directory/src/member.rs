@@ -68,8 +68,11 @@ impl Member {
             let path = members.join(id.name());
             match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
                 Ok(file) => {
-                    access::share(&file, cache)?;
-                    file.lock()?;
+                    if let Err(error) = access::share(&file, cache).and_then(|()| file.lock()) {
+                        // Otherwise it stays for whoever comes next, as the file of one who is dead.
+                        let _ = fs::remove_file(&path);
+                        return Err(error);
+                    }
                     let file = Mutex::new(file);
                     return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
                 }

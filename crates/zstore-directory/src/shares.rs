@@ -85,7 +85,8 @@ impl Shares {
     ///
     /// # Errors
     /// What the system refuses; `TimedOut` if another process holds the lock and does not move; `InvalidData` if the file
-    /// is damaged and others live, who are counted on to die.
+    /// is damaged and others live, who are counted on to die. Nothing of this member is left then, unless it took something
+    /// over: then it is found dead.
     ///
     /// # Cancel safety
     /// A member that joined and was dropped is found dead by the next.
@@ -100,14 +101,20 @@ impl Shares {
             if !member::is_at(&file, &path) {
                 continue;
             }
-            let member = Member::join(cache, &members)?;
+            let (book, member) = (file.try_clone()?, Member::join(cache, &members)?);
             let (granted, turn) = (AtomicU64::new(0), Mutex::new(()));
             let (boot, is_sure, withheld) = (boot(), true, AtomicU64::new(0));
-            let file = file.try_clone()?;
-            let mut shares = Self { file, path, members, member, boot, bytes_max, granted, withheld, is_sure, turn };
-            let orphans = shares.take_over()?;
+            let mut shares =
+                Self { file: book, path, members, member, boot, bytes_max, granted, withheld, is_sure, turn };
+            let joined = match shares.take_over() {
+                Ok(orphans) => Ok((shares, orphans)),
+                Err(error) => {
+                    shares.withdraw();
+                    Err(error)
+                }
+            };
             drop(lock);
-            return Ok((shares, orphans));
+            return joined;
         }
     }
 
@@ -374,6 +381,16 @@ impl Shares {
         Ok(orphans)
     }
 
+    /// Leaves without a share, after an error, which is not looked at: whatever cannot be done here is left to others, as
+    /// after a kill. The caller holds the lock.
+    fn withdraw(self) {
+        // Of any record that bears its name, sound or not, somebody has to find out what it stands for.
+        let is_named = fs::read(&self.path).map_or(true, |bytes| Record::is_named_in(&bytes, self.member.id().0));
+        if !is_named {
+            let _ = self.member.leave();
+        }
+    }
+
     /// Puts this member's name on what the dead held.
     fn inherit(&self, mut table: Table, dead: &HashSet<u64>) -> io::Result<()> {
         for at in 1..table.0.len() {
@@ -490,6 +507,11 @@ impl Table {
 }
 
 impl Record {
+    /// Whether any record of a file bears this name.
+    fn is_named_in(bytes: &[u8], id: u64) -> bool {
+        bytes.chunks(RECORD_BYTES).any(|record| record.starts_with(&id.to_le_bytes()))
+    }
+
     /// A record of nobody is all zeros.
     fn encode(record: Option<Self>) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
@@ -536,4 +558,27 @@ async fn lock(file: &File) -> io::Result<FileLock<'_>> {
 
 fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the file of the cache's shares is damaged")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_took_over_something_is_not_forgotten_by_an_error() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let files = || fs::read_dir(directory.path().join("members")).unwrap().count();
+        runtime.block_on(async {
+            let (poor, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            poor.withdraw();
+            assert_eq!(files(), 0);
+            let (holder, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            holder.grow(10).await.unwrap();
+            let id = holder.member().id();
+            holder.withdraw();
+            let (_, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+            assert_eq!(orphans.first().unwrap().id(), id);
+        });
+    }
 }
