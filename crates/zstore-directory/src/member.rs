@@ -197,7 +197,8 @@ impl Member {
         Ok(all)
     }
 
-    /// Every member that is dead and in nobody's hands.
+    /// Every member that is dead and in nobody's hands. They are in those of the caller as long as it has them, and
+    /// of this member once they are [kept](Orphan::keep).
     ///
     /// # Errors
     /// What the system refuses. A file that cannot be opened or locked is taken for one of somebody who lives.
@@ -210,7 +211,7 @@ impl Member {
             let Ok(file) = OpenOptions::new().read(true).append(true).open(&path) else { continue };
             // It may have been buried since it was listed.
             if file.try_lock().is_ok() && is_at(&file, &path) {
-                orphans.push(Orphan { id, file: Some(file), path, kept: Arc::clone(&self.kept) });
+                orphans.push(Orphan { id, file: Some(file), path, kept: None });
             }
         }
         orphans.sort_by_key(Orphan::id);
@@ -230,10 +231,16 @@ pub struct Orphan {
     id: MemberId,
     file: Option<File>,
     path: PathBuf,
-    kept: Arc<Mutex<Vec<File>>>,
+    /// Where its lock goes when it is dropped; none before what it held is counted to anybody.
+    kept: Option<Arc<Mutex<Vec<File>>>>,
 }
 
 impl Orphan {
+    /// What it held is counted to that member from now on, for nobody else to find.
+    pub(crate) fn keep(&mut self, finder: &Member) {
+        self.kept = Some(Arc::clone(&finder.kept));
+    }
+
     /// Which one it was.
     #[must_use]
     pub const fn id(&self) -> MemberId {
@@ -265,7 +272,9 @@ impl Orphan {
 
 impl Drop for Orphan {
     fn drop(&mut self) {
-        self.kept.lock().extend(self.file.take());
+        if let Some(kept) = &self.kept {
+            kept.lock().extend(self.file.take());
+        }
     }
 }
 

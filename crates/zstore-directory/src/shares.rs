@@ -302,20 +302,36 @@ impl Shares {
     /// it is withheld from what this member [may hold](Self::granted_now) until it [accepts](Self::accept) it.
     ///
     /// # Errors
-    /// As for [`grow`](Self::grow).
+    /// As for [`grow`](Self::grow). Whoever is not counted to this member then is found again, by it or another; the others
+    /// once it is dead.
     ///
     /// # Cancel safety
     /// What was taken over is found again once this member is dead.
+    ///
+    /// # Cost
+    /// Two or three calls of the system for each member, under the lock of the file.
     pub async fn find_orphans(&self) -> io::Result<(Vec<Orphan>, u64)> {
         let _turn = self.turn.lock().await;
         let _lock = self.lock().await?;
-        let orphans = self.member.orphans(&self.members)?;
-        let (table, dead) = (self.read()?, orphans.iter().map(|orphan| orphan.id().0).collect());
-        let withheld =
-            table.shares().filter(|record| HashSet::contains(&dead, &record.id)).map(|record| record.granted).sum();
+        let mut orphans = self.member.orphans(&self.members)?;
+        let mut table = self.read()?;
+        let dead = orphans.iter().map(|orphan| orphan.id().0).collect();
+        let held = table.holders();
+        let withheld = table.sum_of(&dead);
         self.withheld.fetch_add(withheld, Ordering::AcqRel);
-        self.inherit(table, &dead)?;
-        Ok((orphans, withheld))
+        let inherited = self.inherit(&mut table, &dead);
+        if inherited.is_err() {
+            self.accept(table.sum_of(&dead));
+        }
+        let left = table.holders();
+        for orphan in &mut orphans {
+            // Of whom something is counted to this member, nobody else may find.
+            let id = orphan.id().0;
+            if inherited.is_ok() || held.get(&id) != left.get(&id) {
+                orphan.keep(&self.member);
+            }
+        }
+        inherited.map(|()| (orphans, withheld))
     }
 
     /// What of the dead was withheld is known from now on.
@@ -357,19 +373,19 @@ impl Shares {
 
     /// Finds the dead, and puts this member's name on what they held. The caller holds the lock.
     fn take_over(&mut self) -> io::Result<Vec<Orphan>> {
-        let orphans = self.member.orphans(&self.members)?;
+        let mut orphans = self.member.orphans(&self.members)?;
         let table = match self.read() {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
             read => Some(read?).filter(|table| table.boot() == Some(tag(self.boot))),
         };
         match table {
-            Some(table) => {
+            Some(mut table) => {
                 // Whose file is gone has nobody to tell what it held.
                 let known = self.member.all(&self.members)?;
                 let lost: Vec<u64> = table.holders().into_keys().filter(|id| !known.contains(id)).collect();
                 self.is_sure = lost.is_empty();
                 let dead = orphans.iter().map(|orphan| orphan.id().0).chain(lost).collect();
-                self.inherit(table, &dead)?;
+                self.inherit(&mut table, &dead)?;
                 self.granted_now()?;
             }
             None if self.member.has_living_others(&orphans)? => return Err(damaged()),
@@ -377,6 +393,9 @@ impl Shares {
                 self.is_sure = orphans.is_empty() && self.is_alone_here()?;
                 self.begin_anew(if self.is_sure { 0 } else { self.bytes_max })?;
             }
+        }
+        for orphan in &mut orphans {
+            orphan.keep(&self.member);
         }
         Ok(orphans)
     }
@@ -392,10 +411,10 @@ impl Shares {
     }
 
     /// Puts this member's name on what the dead held.
-    fn inherit(&self, mut table: Table, dead: &HashSet<u64>) -> io::Result<()> {
+    fn inherit(&self, table: &mut Table, dead: &HashSet<u64>) -> io::Result<()> {
         for at in 1..table.0.len() {
             if let Some(record) = table.0[at].filter(|record| dead.contains(&record.id)) {
-                self.write(&mut table, at, Some(Record { id: self.member.id().0, ..record }))?;
+                self.write(table, at, Some(Record { id: self.member.id().0, ..record }))?;
             }
         }
         Ok(())
@@ -480,6 +499,11 @@ impl Table {
 
     fn sum(&self) -> u64 {
         self.shares().fold(0, |sum, record| sum.saturating_add(record.granted))
+    }
+
+    /// What all of these may hold.
+    fn sum_of(&self, ids: &HashSet<u64>) -> u64 {
+        self.shares().filter(|record| ids.contains(&record.id)).map(|record| record.granted).sum()
     }
 
     /// What each member may hold.
@@ -579,6 +603,27 @@ mod tests {
             holder.withdraw();
             let (_, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
             assert_eq!(orphans.first().unwrap().id(), id);
+        });
+    }
+
+    #[test]
+    fn the_dead_whose_share_cannot_be_taken_over_are_found_again() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+            let (dying, mut finder, other) = (join().await, join().await, join().await);
+            finder.grow(100).await.unwrap();
+            dying.grow(600).await.unwrap();
+            drop(dying);
+            let to_write = std::mem::replace(&mut finder.file, File::open(directory.path().join("shares")).unwrap());
+            finder.find_orphans().await.unwrap_err();
+            finder.file = to_write;
+            assert_eq!(finder.granted_now().unwrap(), 100, "nothing is withheld");
+            let (orphans, withheld) = other.find_orphans().await.unwrap();
+            assert_eq!((orphans.len(), withheld), (1, 600));
+            drop(orphans);
+            assert!(finder.find_orphans().await.unwrap().0.is_empty(), "they are the other's");
         });
     }
 }

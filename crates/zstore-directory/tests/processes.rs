@@ -47,6 +47,7 @@ fn main() {
             "shares_that_are_lost_are_no_loss_once_nobody_lives",
             holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
         ),
+        trial("the_dead_are_found_again_after_an_error", holders::the_dead_are_found_again_after_an_error),
         trial(
             "who_has_less_than_his_part_gets_it_from_who_has_most",
             holders::who_has_less_than_his_part_gets_it_from_who_has_most,

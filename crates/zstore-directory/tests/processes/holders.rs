@@ -298,6 +298,26 @@ pub(crate) fn damaged_shares_are_no_loss_once_nobody_lives() {
     });
 }
 
+pub(crate) fn the_dead_are_found_again_after_an_error() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+        let (dying, finder) = (join().await, join().await);
+        dying.grow(600).await.unwrap();
+        drop(dying);
+        let path = directory.path().join("shares");
+        let sound = fs::read(&path).unwrap();
+        let mut damaged = sound.clone();
+        damaged[40] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        finder.find_orphans().await.unwrap_err();
+        fs::write(&path, sound).unwrap();
+        let (orphans, withheld) = finder.find_orphans().await.unwrap();
+        assert_eq!((orphans.len(), withheld), (1, 600));
+    });
+}
+
 pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
     run(async {
         let directory = TempDir::new().unwrap();
