@@ -57,8 +57,10 @@ pub struct Member {
     /// The process that joined. A fork of it has the same locks, and is no member.
     process: u32,
     /// The dead who were dropped before they were buried: locked, so that nobody else takes over what is this one's.
-    kept: Arc<Mutex<Vec<File>>>,
+    kept: Arc<Kept>,
 }
+
+type Kept = Mutex<Vec<(MemberId, File)>>;
 
 impl Member {
     /// Makes a new member. The caller keeps others from looking at members meanwhile, who might take it for a dead one.
@@ -197,6 +199,29 @@ impl Member {
         Ok(all)
     }
 
+    /// How many live, this one among them. The dead that another found count until they are buried. The caller keeps
+    /// others from looking for the dead meanwhile, who might take this for a sign of life.
+    ///
+    /// # Errors
+    /// What the system refuses. A file that cannot be opened or locked is taken for one of somebody who lives.
+    pub(crate) fn living(&self, members: &Path) -> io::Result<u64> {
+        let mut living = 1;
+        for entry in fs::read_dir(members)? {
+            let entry = entry?;
+            let Some(id) = entry.file_name().to_str().and_then(MemberId::of_name) else { continue };
+            if id == self.id || self.kept.lock().iter().any(|(dead, _)| *dead == id) {
+                continue;
+            }
+            let is_dead = match File::open(entry.path()) {
+                Ok(file) => file.try_lock_shared().is_ok(),
+                // It was buried since it was listed.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+            living += u64::from(!is_dead);
+        }
+        Ok(living)
+    }
+
     /// Every member that is dead and in nobody's hands. They are in those of the caller as long as it has them, and
     /// of this member once they are [kept](Orphan::keep).
     ///
@@ -232,7 +257,7 @@ pub struct Orphan {
     file: Option<File>,
     path: PathBuf,
     /// Where its lock goes when it is dropped; none before what it held is counted to anybody.
-    kept: Option<Arc<Mutex<Vec<File>>>>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Orphan {
@@ -265,15 +290,18 @@ impl Orphan {
     ///
     /// # Errors
     /// What the system refuses; it will be found again once the finder is dead.
-    pub fn bury(self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+    pub fn bury(mut self) -> io::Result<()> {
+        fs::remove_file(&self.path)?;
+        // Nobody can find it any more.
+        self.file = None;
+        Ok(())
     }
 }
 
 impl Drop for Orphan {
     fn drop(&mut self) {
         if let Some(kept) = &self.kept {
-            kept.lock().extend(self.file.take());
+            kept.lock().extend(self.file.take().map(|file| (self.id, file)));
         }
     }
 }

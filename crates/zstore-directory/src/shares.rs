@@ -227,13 +227,12 @@ impl Shares {
         let mut table = self.read()?;
         let own = self.member.id().0;
         let holders = table.holders();
-        let living = self.member.all(&self.members)?.len() as u64;
-        let part = self.bytes_max / living.max(1);
-        let (mine, richest) =
-            (holders.get(&own).copied().unwrap_or(0), holders.iter().max_by_key(|(_, bytes)| **bytes));
-        let Some((rich, held)) = richest.map(|(id, bytes)| (*id, *bytes)) else { return self.granted_now() };
+        let mine = holders.get(&own).copied().unwrap_or(0);
+        let richest = holders.iter().max_by_key(|(_, bytes)| **bytes).map(|(id, bytes)| (*id, *bytes));
+        let Some((rich, held)) = richest.filter(|(id, _)| *id != own) else { return self.granted_now() };
+        let part = self.bytes_max / self.member.living(&self.members)?;
         let wanted = bytes.max(self.piece()).min(part.saturating_sub(mine)).min(held.saturating_sub(part));
-        if rich == own || wanted == 0 {
+        if wanted == 0 {
             return self.granted_now();
         }
         let journal = fs::read(self.members.join(MemberId(rich).name()))?;

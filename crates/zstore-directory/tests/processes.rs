@@ -52,6 +52,7 @@ fn main() {
             "who_has_less_than_his_part_gets_it_from_who_has_most",
             holders::who_has_less_than_his_part_gets_it_from_who_has_most,
         ),
+        trial("the_dead_have_no_part", holders::the_dead_have_no_part),
         trial("shares_of_another_boot_tell_nothing", holders::shares_of_another_boot_tell_nothing),
         trial("a_journal_is_gone_on_with_or_written_anew", holders::a_journal_is_gone_on_with_or_written_anew),
         trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),

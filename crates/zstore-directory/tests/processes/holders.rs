@@ -350,6 +350,32 @@ pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
     });
 }
 
+pub(crate) fn the_dead_have_no_part() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+        let (rich, poor) = (join().await, join().await);
+        rich.grow(1000).await.unwrap();
+        // One is dead and found, another is not.
+        drop(join().await);
+        poor.find_orphans().await.unwrap();
+        drop(join().await);
+        assert_eq!(fs::read_dir(directory.path().join("members")).unwrap().count(), 4);
+        let file = |at: u32| directory.path().join(at.to_string());
+        (0..100).for_each(|at| fs::write(file(at), [0; 10]).unwrap());
+        let first = |_: &[u8], remove: &mut Remove<'_>| {
+            for at in 0..100 {
+                if !remove(&file(at), 10)? {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        assert_eq!(poor.recall(1000, first).await.unwrap(), 500, "half of it for each of two");
+    });
+}
+
 pub(crate) fn shares_of_another_boot_tell_nothing() {
     run(async {
         let directory = TempDir::new().unwrap();
