@@ -123,14 +123,21 @@ impl Member {
     pub fn rewrite(&self, bytes: &[u8]) -> io::Result<()> {
         self.check_process()?;
         let mut file = self.file.lock();
-        let path = self.path.with_extension("new");
+        let path = unfinished(&self.path);
         let mut new = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-        // What a kill left of an earlier one goes.
-        new.set_len(0)?;
-        new.set_permissions(file.metadata()?.permissions())?;
-        new.lock()?;
-        new.write_all(bytes)?;
-        fs::rename(&path, &self.path)?;
+        let mut replace = || {
+            // What was left of an earlier one goes.
+            new.set_len(0)?;
+            new.set_permissions(file.metadata()?.permissions())?;
+            new.lock()?;
+            new.write_all(bytes)?;
+            fs::rename(&path, &self.path)
+        };
+        if let Err(error) = replace() {
+            // On a full disk, others need what it takes.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         *file = new;
         Ok(())
     }
@@ -142,6 +149,7 @@ impl Member {
     pub fn inherit(&self, mut orphan: Orphan) -> io::Result<()> {
         self.check_process()?;
         let mut file = self.file.lock();
+        remove_unfinished(&orphan.path)?;
         fs::rename(&orphan.path, &self.path)?;
         if let Some(inherited) = orphan.file.take() {
             *file = inherited;
@@ -291,6 +299,8 @@ impl Orphan {
     /// # Errors
     /// What the system refuses; it will be found again once the finder is dead.
     pub fn bury(mut self) -> io::Result<()> {
+        // Before it, so that a kill leaves nothing that nobody looks for.
+        remove_unfinished(&self.path)?;
         fs::remove_file(&self.path)?;
         // Nobody can find it any more.
         self.file = None;
@@ -303,6 +313,19 @@ impl Drop for Orphan {
         if let Some(kept) = &self.kept {
             kept.lock().extend(self.file.take().map(|file| (self.id, file)));
         }
+    }
+}
+
+/// Where a journal is written anew.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Removes what a kill left of a journal that was being written anew.
+fn remove_unfinished(path: &Path) -> io::Result<()> {
+    match fs::remove_file(unfinished(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -14,6 +14,16 @@ mod workers;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// A trial of each test, by its name.
+macro_rules! trials {
+    ($($module:ident::$test:ident),* $(,)?) => {
+        vec![$(Trial::test(stringify!($test), || {
+            $module::$test();
+            Ok::<(), Failed>(())
+        })),*]
+    };
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     if let [_, worker, role, directory, seed] = &words[..]
@@ -27,59 +37,30 @@ fn main() {
             other => panic!("no such role: {other}"),
         };
     }
-    let trial = |name: &str, test: fn()| {
-        Trial::test(name, move || {
-            test();
-            Ok::<(), Failed>(())
-        })
-    };
-    let trials = vec![
-        trial("the_bound_holds_over_members_that_are_killed", holders::the_bound_holds_over_members_that_are_killed),
-        trial("what_the_dead_held_is_taken_over_once", holders::what_the_dead_held_is_taken_over_once),
-        trial("a_share_grows_by_pieces_and_shrinks", holders::a_share_grows_by_pieces_and_shrinks),
-        trial("a_kill_in_a_take_over_counts_nothing_twice", holders::a_kill_in_a_take_over_counts_nothing_twice),
-        trial(
-            "a_share_that_two_change_at_once_is_what_the_last_left",
-            holders::a_share_that_two_change_at_once_is_what_the_last_left,
-        ),
-        trial("a_directory_that_was_removed_gives_no_room", holders::a_directory_that_was_removed_gives_no_room),
-        trial(
-            "shares_that_are_lost_are_no_loss_once_nobody_lives",
-            holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
-        ),
-        trial("the_dead_are_found_again_after_an_error", holders::the_dead_are_found_again_after_an_error),
-        trial(
-            "who_has_less_than_his_part_gets_it_from_who_has_most",
-            holders::who_has_less_than_his_part_gets_it_from_who_has_most,
-        ),
-        trial("the_dead_have_no_part", holders::the_dead_have_no_part),
-        trial("shares_of_another_boot_tell_nothing", holders::shares_of_another_boot_tell_nothing),
-        trial("a_journal_is_gone_on_with_or_written_anew", holders::a_journal_is_gone_on_with_or_written_anew),
-        trial("a_fence_that_was_removed_lets_nothing_land", witnesses::a_fence_that_was_removed_lets_nothing_land),
-        trial(
-            "a_fence_opens_though_another_is_stopped_opening_it",
-            witnesses::a_fence_opens_though_another_is_stopped_opening_it,
-        ),
-        trial("damaged_shares_are_no_loss_once_nobody_lives", holders::damaged_shares_are_no_loss_once_nobody_lives),
-        trial("what_was_fetched_before_a_write_never_lands", witnesses::what_was_fetched_before_a_write_never_lands),
-        trial(
-            "what_is_fetched_during_a_write_never_lands_though_another_is_stopped",
-            witnesses::what_is_fetched_during_a_write_never_lands_though_another_is_stopped,
-        ),
-        trial(
-            "a_slow_write_does_not_land_after_one_that_would_not_wait",
-            witnesses::a_slow_write_does_not_land_after_one_that_would_not_wait,
-        ),
-        trial(
-            "a_write_waits_for_those_only_who_were_landing_before",
-            witnesses::a_write_waits_for_those_only_who_were_landing_before,
-        ),
-        trial("a_killed_writer_is_in_nobodys_way", witnesses::a_killed_writer_is_in_nobodys_way),
-        trial("nobody_reads_less_than_was_written", witnesses::nobody_reads_less_than_was_written),
-        trial(
-            "one_fetches_at_a_time_and_the_dead_do_not_count",
-            witnesses::one_fetches_at_a_time_and_the_dead_do_not_count,
-        ),
+    let trials = trials![
+        holders::the_bound_holds_over_members_that_are_killed,
+        holders::what_the_dead_held_is_taken_over_once,
+        holders::a_share_grows_by_pieces_and_shrinks,
+        holders::a_kill_in_a_take_over_counts_nothing_twice,
+        holders::a_share_that_two_change_at_once_is_what_the_last_left,
+        holders::a_directory_that_was_removed_gives_no_room,
+        holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
+        holders::the_dead_are_found_again_after_an_error,
+        holders::who_has_less_than_his_part_gets_it_from_who_has_most,
+        holders::the_dead_have_no_part,
+        holders::shares_of_another_boot_tell_nothing,
+        holders::a_journal_is_gone_on_with_or_written_anew,
+        holders::nothing_is_left_of_a_journal_that_was_being_written_anew,
+        holders::damaged_shares_are_no_loss_once_nobody_lives,
+        witnesses::a_fence_that_was_removed_lets_nothing_land,
+        witnesses::a_fence_opens_though_another_is_stopped_opening_it,
+        witnesses::what_was_fetched_before_a_write_never_lands,
+        witnesses::what_is_fetched_during_a_write_never_lands_though_another_is_stopped,
+        witnesses::a_slow_write_does_not_land_after_one_that_would_not_wait,
+        witnesses::a_write_waits_for_those_only_who_were_landing_before,
+        witnesses::a_killed_writer_is_in_nobodys_way,
+        witnesses::nobody_reads_less_than_was_written,
+        witnesses::one_fetches_at_a_time_and_the_dead_do_not_count,
     ];
     let mut arguments = Arguments::from_args();
     // One at a time: whatever another test starts holds all locks of this process until it has become another program.

@@ -422,3 +422,31 @@ pub(crate) fn a_journal_is_gone_on_with_or_written_anew() {
         assert_eq!(other.find_orphans().await.unwrap().0.pop().unwrap().journal().unwrap(), b"three four");
     });
 }
+
+pub(crate) fn nothing_is_left_of_a_journal_that_was_being_written_anew() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        begin(directory.path()).await;
+        let members = directory.path().join("members");
+        let (mut dead, mut killed) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let (dying, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            dying.member().append(b"journal").unwrap();
+            killed.push(members.join(format!("{}.new", dying.member().id())));
+            dead.push(dying);
+        }
+        drop(dead);
+        killed.iter().for_each(|path| fs::write(path, b"jour").unwrap());
+        let (heir, mut orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+        heir.member().inherit(orphans.pop().unwrap()).unwrap();
+        orphans.pop().unwrap().bury().unwrap();
+        assert_eq!(fs::read_dir(&members).unwrap().count(), 1);
+        // One that cannot take the place of the old one: there is a directory in it.
+        let own = members.join(heir.member().id().to_string());
+        fs::remove_file(&own).unwrap();
+        fs::create_dir(&own).unwrap();
+        heir.member().rewrite(b"anew").unwrap_err();
+        assert_eq!(fs::read_dir(&members).unwrap().count(), 1);
+        assert_eq!(heir.member().journal().unwrap(), b"journal");
+    });
+}
