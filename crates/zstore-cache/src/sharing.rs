@@ -30,7 +30,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::SetOnce};
 use zstore_core::{Error, ErrorKind, Key, Operation, ReadStore, Store};
-use zstore_directory::{Fence, Landing, Lead, Pass, Shares};
+use zstore_directory::{FENCE, Fence, Landing, Lead, Pass, Shares};
 
 use crate::{
     flights::{Asking, Passage},
@@ -39,8 +39,6 @@ use crate::{
     watch::Moment,
 };
 
-/// The file of the fence.
-const FENCE: &str = "fence";
 /// Whoever fetches what others want too may be slow, but who is stopped must not keep them waiting for ever.
 const LEAD_PATIENCE: Duration = Duration::from_secs(10);
 

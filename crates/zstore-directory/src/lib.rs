@@ -11,6 +11,8 @@
 //! - [`Member`]: *who lives.* A lock that the kernel releases with the process tells the living from the dead, whose
 //!   share is taken over by whoever comes next.
 //!
+//! A mark, made by [`disturb`], says that what is there has to be counted.
+//!
 //! What goes wrong between two system calls is the same as if the process had been killed there: every step leaves
 //! the directory such that the bound holds.
 //!
@@ -21,14 +23,18 @@
 
 mod access;
 mod boot;
+mod disturbance;
 mod fence;
+mod files;
 mod locks;
 mod member;
 mod shares;
 mod space;
 
 pub use boot::Boot;
+pub use disturbance::disturb;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
+pub use files::{DISTURBED, FENCE, MEMBERS, SHARES};
 pub use member::{Member, MemberId, Orphan};
 pub use shares::{Remove, Shares};
 pub use space::free_space;

@@ -25,6 +25,8 @@ use tokio::sync::Mutex;
 use crate::{
     access,
     boot::{Boot, boot, tag},
+    disturbance::{self, disturb},
+    files::{MEMBERS, SHARES},
     locks,
     member::{self, Member, MemberId, Orphan},
 };
@@ -48,6 +50,7 @@ const READS_MAX: u32 = 8;
 #[derive(Debug)]
 pub struct Shares {
     file: File,
+    cache: PathBuf,
     path: PathBuf,
     members: PathBuf,
     member: Member,
@@ -91,7 +94,7 @@ impl Shares {
     /// # Cancel safety
     /// A member that joined and was dropped is found dead by the next.
     pub async fn join(path: &Path, bytes_max: u64) -> io::Result<(Self, Vec<Orphan>)> {
-        let (cache, members, path) = (path, path.join("members"), path.join("shares"));
+        let (cache, members, path) = (path, path.join(MEMBERS), path.join(SHARES));
         loop {
             access::make_directory(&members, cache)?;
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
@@ -104,8 +107,9 @@ impl Shares {
             let (book, member) = (file.try_clone()?, Member::join(cache, &members)?);
             let (granted, turn) = (AtomicU64::new(0), Mutex::new(()));
             let (boot, is_sure, withheld) = (boot(), true, AtomicU64::new(0));
+            let cache = cache.to_owned();
             let mut shares =
-                Self { file: book, path, members, member, boot, bytes_max, granted, withheld, is_sure, turn };
+                Self { file: book, cache, path, members, member, boot, bytes_max, granted, withheld, is_sure, turn };
             let joined = match shares.take_over() {
                 Ok(orphans) => Ok((shares, orphans)),
                 Err(error) => {
@@ -173,18 +177,15 @@ impl Shares {
     /// What the system refuses.
     ///
     /// # Cost
-    /// A call of the system.
+    /// As of [`disturb`].
     pub fn disturb(&self) -> io::Result<()> {
-        match OpenOptions::new().write(true).create_new(true).open(self.disturbed()) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.map(drop),
-        }
+        disturb(&self.cache)
     }
 
     /// Whether books may tell of files that others removed, or not tell of some that are there.
     #[must_use]
     pub fn is_disturbed(&self) -> bool {
-        self.disturbed().exists()
+        disturbance::is_disturbed(&self.cache)
     }
 
     /// This member has counted what is there. If nobody else lives, whose books may be wrong too, all are right.
@@ -193,7 +194,7 @@ impl Shares {
     /// What the system refuses.
     pub fn settle(&self) -> io::Result<()> {
         if self.is_disturbed() && self.member.all(&self.members)?.len() == 1 {
-            fs::remove_file(self.disturbed())
+            disturbance::settle(&self.cache)
         } else {
             Ok(())
         }
@@ -201,10 +202,6 @@ impl Shares {
 
     fn piece(&self) -> u64 {
         (self.bytes_max / PIECES).min(PIECE_BYTES_MAX)
-    }
-
-    fn disturbed(&self) -> PathBuf {
-        self.path.with_file_name("disturbed")
     }
 
     /// Takes room for so many bytes, or a piece if that is more, from the member that holds most, if that is more than
@@ -421,7 +418,7 @@ impl Shares {
 
     /// Whether there is no directory beside that of the members, so that nothing has to be counted.
     fn is_alone_here(&self) -> io::Result<bool> {
-        for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
+        for entry in fs::read_dir(&self.cache)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() && entry.path() != self.members {
                 return Ok(false);
@@ -591,7 +588,7 @@ mod tests {
     fn a_member_that_took_over_something_is_not_forgotten_by_an_error() {
         let directory = tempfile::TempDir::new().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let files = || fs::read_dir(directory.path().join("members")).unwrap().count();
+        let files = || fs::read_dir(directory.path().join(MEMBERS)).unwrap().count();
         runtime.block_on(async {
             let (poor, _) = Shares::join(directory.path(), 1000).await.unwrap();
             poor.withdraw();
@@ -615,7 +612,7 @@ mod tests {
             finder.grow(100).await.unwrap();
             dying.grow(600).await.unwrap();
             drop(dying);
-            let to_write = std::mem::replace(&mut finder.file, File::open(directory.path().join("shares")).unwrap());
+            let to_write = std::mem::replace(&mut finder.file, File::open(directory.path().join(SHARES)).unwrap());
             finder.find_orphans().await.unwrap_err();
             finder.file = to_write;
             assert_eq!(finder.granted_now().unwrap(), 100, "nothing is withheld");

@@ -3,10 +3,10 @@
 use std::io;
 
 use zstore_core::{Fetch, GetOptions, Key, Prefix, ReadStore, Store};
-use zstore_directory::{Fence, Write, WriteBelow};
+use zstore_directory::{FENCE, Fence, Write, WriteBelow};
 use zstore_format::{BlobName, Header, Part, index::Journal};
 
-use super::{FENCE, Leave};
+use super::Leave;
 use crate::inner::Inner;
 
 /// Holds all of a header that tells whose blob it is: a key is no longer than a path.

@@ -1,0 +1,61 @@
+//! Disturbance: a mark that books may be wrong, for whoever opens the directory next to count what is there.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    path::Path,
+};
+
+use crate::{access, files::DISTURBED};
+
+/// Marks that in this directory of a cache files were removed, or are about to be, that are in somebody else's books.
+/// Whoever opens it next will count what is there. For one who did not join, too.
+///
+/// # Errors
+/// What the system refuses.
+///
+/// # Cost
+/// A few calls of the system, and one if it is marked already.
+pub fn disturb(cache: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).open(cache.join(DISTURBED)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => access::share(&made?, cache),
+    }
+}
+
+pub(crate) fn is_disturbed(cache: &Path) -> bool {
+    cache.join(DISTURBED).exists()
+}
+
+/// All books are right.
+///
+/// # Errors
+/// What the system refuses.
+pub(crate) fn settle(cache: &Path) -> io::Result<()> {
+    match fs::remove_file(cache.join(DISTURBED)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn whoever_may_use_the_directory_may_use_the_mark() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
+        settle(directory.path()).unwrap();
+        disturb(directory.path()).unwrap();
+        disturb(directory.path()).unwrap();
+        assert!(is_disturbed(directory.path()));
+        assert_eq!(mode(&directory.path().join(DISTURBED)), 0o666);
+        settle(directory.path()).unwrap();
+        assert!(!is_disturbed(directory.path()));
+        assert!(disturb(Path::new("/no/such/directory")).is_err());
+    }
+}
