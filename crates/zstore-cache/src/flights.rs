@@ -62,7 +62,7 @@ pub(crate) struct Asking {
 }
 
 /// Which keys a write is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// One value.
     Key(Key),
@@ -75,6 +75,17 @@ impl Scope {
         match self {
             Self::Key(own) => own == key,
             Self::Below(prefix) => prefix.holds(key),
+        }
+    }
+
+    /// Whether it holds all that the other one does.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Below(prefix), Self::Below(other)) => {
+                prefix == other || !other.is_root() && prefix.strip(other.as_str()).is_some()
+            }
+            (Self::Key(_), Self::Below(_)) => false,
+            (_, Self::Key(key)) => self.holds(key),
         }
     }
 }

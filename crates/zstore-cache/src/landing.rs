@@ -163,7 +163,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         claimed.write();
         let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
-        if written && self.commit(&mut claimed, entry, token, leave.state) {
+        // A writer may have waited for this long enough, and gone on without.
+        if written && self.is_in_state(&id.key, leave.state) && self.commit(&mut claimed, entry, token, leave.state) {
             return Landed::Resident;
         }
         if let Some(gone) = claimed.spoil() {

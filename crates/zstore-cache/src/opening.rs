@@ -256,14 +256,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             let Some(object) = object else { return Ok(None) };
             match Header::decode(&object.bytes) {
-                Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= found.size => {
-                    probe = needed as u64
-                }
-                result => break result,
+                Err(damage) => match damage.more(probe, found.size) {
+                    Some(more) => probe = more,
+                    None => break Err(damage),
+                },
+                header => break header,
             }
         };
-        let complete = |header: &Header| header.len as u64 + header.payload_bytes() == found.size;
-        let Some(header) = header.ok().filter(complete) else {
+        let Some(header) = header.ok().filter(|header| header.blob_bytes() == found.size) else {
             self.tallies.add_everywhere(Count::Corrupt, 1);
             self.tier.delete(&found.key).await?;
             return Ok(None);

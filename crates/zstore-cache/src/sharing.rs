@@ -11,6 +11,7 @@
 
 mod acquaintance;
 mod audit;
+mod bars;
 pub(crate) mod books;
 mod loading;
 mod replay;
@@ -20,14 +21,12 @@ mod write;
 pub(crate) use acquaintance::Sought;
 
 use std::{
-    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::SetOnce};
 use zstore_core::{Error, ErrorKind, Key, Operation, ReadStore, Store};
 use zstore_directory::{FENCE, Fence, Landing, Lead, Pass, Shares};
@@ -35,7 +34,7 @@ use zstore_directory::{FENCE, Fence, Landing, Lead, Pass, Shares};
 use crate::{
     flights::{Asking, Passage},
     inner::Inner,
-    sharing::books::SharedBooks,
+    sharing::{bars::Bars, books::SharedBooks},
     watch::Moment,
 };
 
@@ -53,8 +52,7 @@ pub(crate) struct Sharing {
     loaded: SetOnce<bool>,
     /// Held by whoever asks for room.
     asking: tokio::sync::Mutex<()>,
-    /// Values of which something could not be removed when they were written: what is found of them is not believed.
-    barred: Mutex<HashSet<Key>>,
+    bars: Bars,
     /// Milliseconds that the clock had been running when more room is worth asking for again.
     ask_at: AtomicU64,
 }
@@ -82,7 +80,7 @@ impl Sharing {
             books: Arc::default(),
             loaded: SetOnce::new(),
             asking: tokio::sync::Mutex::default(),
-            barred: Mutex::default(),
+            bars: Bars::default(),
             ask_at: AtomicU64::new(0),
         };
         Ok((sharing, orphans))

@@ -83,16 +83,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Removes every blob of the keys below a prefix: what is resident at once, what is leaving or on its way after it.
     async fn drop_below(&self, prefix: &Prefix, reason: Reason) {
         let (gone, others) = self.catalog.lock().leave_below(prefix, reason);
-        self.remove(gone).await;
+        let mut all_gone = self.remove(gone).await;
         for key in others {
             if self.tier.is_down() {
+                all_gone = false;
                 break;
             }
             // Through the gate: whoever writes a blob of the key now is doomed, and removes it before the gate opens.
             let _gate = self.gates.enter(&key).await;
             self.drop_key(&key, reason).await;
         }
-        self.remove_shared_below(prefix).await;
+        self.remove_shared_below(prefix, all_gone).await;
     }
 }
 
@@ -139,7 +140,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.drop_below(&prefix, Reason::Invalidated).await;
         let deleted = self.source.delete_prefix(&prefix).await;
         if shared.is_some_and(|shared| !shared.is_alone()) {
-            self.remove_shared_below(&prefix).await;
+            self.remove_shared_below(&prefix, true).await;
         }
         deleted
     }

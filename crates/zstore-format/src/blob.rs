@@ -114,6 +114,17 @@ pub enum Damage {
     Bytes,
 }
 
+impl Damage {
+    /// How much of a blob of `blob_bytes` to read instead of the first `had` bytes; none if more of it is no better.
+    #[must_use]
+    pub fn more(self, had: u64, blob_bytes: u64) -> Option<u64> {
+        match self {
+            Self::Short(needed) => Some(needed as u64).filter(|needed| (had + 1..=blob_bytes).contains(needed)),
+            Self::Header | Self::Bytes => None,
+        }
+    }
+}
+
 impl Header {
     /// The header for `bytes`, which are the extent of `content`.
     #[must_use]
@@ -147,6 +158,12 @@ impl Header {
     pub fn payload_bytes(&self) -> u64 {
         let extent = self.content.extent();
         extent.end - extent.start
+    }
+
+    /// The bytes of the whole blob.
+    #[must_use]
+    pub fn blob_bytes(&self) -> u64 {
+        self.payload_bytes().saturating_add(self.len as u64)
     }
 
     /// The header as it stands before the bytes.

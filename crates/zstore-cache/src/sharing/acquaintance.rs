@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 use futures::{StreamExt, stream};
 use zstore_core::{ByteRange, GetOptions, Key, Meta, Object, ReadStore, Result, Store};
 use zstore_directory::Pass;
-use zstore_format::{Damage, Header, PROBE_BYTES};
+use zstore_format::{Header, PROBE_BYTES};
 
 use crate::{
     catalog::{Entry, Place},
@@ -108,8 +108,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn meet(&self, id: &BlobId, state: Pass) -> bool {
         let Ok(name) = self.blob_key(id) else { return false };
         let Ok(Some((header, weight))) = self.read_header(&name).await else { return false };
-        let complete = header.len as u64 + header.payload_bytes() == weight;
-        if !complete || header.namespace != self.namespace.name() || self.blob_id(&header).as_ref() != Some(id) {
+        if header.blob_bytes() != weight
+            || header.namespace != self.namespace.name()
+            || self.blob_id(&header).as_ref() != Some(id)
+        {
             return false;
         }
         if !self.is_wanted(&header.content, header.fetched) {
@@ -156,10 +158,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let weight = meta.size;
             match Header::decode(&bytes) {
                 Ok(header) => return Ok(Some((header, weight))),
-                Err(Damage::Short(needed)) if needed as u64 > probe && needed as u64 <= weight => {
-                    probe = needed as u64;
-                }
-                Err(_) => return Ok(None),
+                Err(damage) => match damage.more(probe, weight) {
+                    Some(more) => probe = more,
+                    None => return Ok(None),
+                },
             }
         }
     }

@@ -85,9 +85,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         // What lies among blobs under a name that none of them has is not ours.
         let Some(name) = BlobName::parse(found.key.as_str()) else { return true };
         let Ok(header) = self.read_header(&found.key).await else { return false };
-        let header = header.filter(|(header, weight)| {
-            *weight == found.size && header.len as u64 + header.payload_bytes() == found.size
-        });
+        let header = header.filter(|(header, weight)| *weight == found.size && header.blob_bytes() == found.size);
         let header = header.map(|(header, _)| header).filter(|header| name.fits(&header.namespace, &header.content));
         let Some(header) = header else { return self.tier.delete(&found.key).await.is_ok() };
         let (block_bytes, part) = match name.block() {

@@ -24,6 +24,8 @@ const TOUCHES_MAX: usize = 1024;
 /// A journal is written anew once it is so much longer than what it tells.
 const SURPLUS: u64 = 3;
 const SURPLUS_BYTES_MIN: u64 = 1 << 20;
+/// So many vacant seats are remembered.
+const VACANT_MAX: usize = 1 << 24;
 /// About what a blob takes in a journal.
 const BLOB_BYTES: u64 = 96;
 
@@ -68,12 +70,19 @@ impl Books {
     pub(crate) fn go_on(&self, spaces: u16, journal_bytes: u64, mut seats: Vec<u32>) {
         seats.sort_unstable();
         let mut state = self.state.lock();
-        let mut next = 0;
+        let mut next = 0_u32;
         for seat in seats {
-            state.vacant.extend(next..seat);
-            next = seat + 1;
+            // A number out of all proportion must not take memory in proportion.
+            let room = VACANT_MAX.saturating_sub(state.vacant.len());
+            state.vacant.extend((next..seat).take(room));
+            next = seat.saturating_add(1);
         }
         (state.next, state.spaces, state.journal_bytes) = (next, spaces, journal_bytes);
+    }
+
+    /// Nothing is written to the journal any more until it is [written anew](Self::rewrite).
+    pub(crate) fn break_off(&self) {
+        self.state.lock().broken = true;
     }
 
     /// Whether no journal was gone on with.

@@ -20,7 +20,7 @@ use super::{
     books::Note,
     replay::{Doubt, Doubts},
 };
-use crate::inner::Inner;
+use crate::{catalog::Catalog, inner::Inner};
 
 /// Without a bound, members are dealt room out of this much.
 const UNBOUNDED: u64 = 1 << 60;
@@ -89,9 +89,6 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        if doubts.all || is_disturbed {
-            let _ = sharing.shares.settle();
-        }
         // Shares that were lost are asked for anew, before anything has to leave for the want of them.
         let known = self.catalog.lock().known();
         let _ = sharing.shares.grow(known).await;
@@ -120,6 +117,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 // It is found again by the next one otherwise, and tells nothing new.
                 let _ = orphan.bury();
             }
+            // Only now: a kill must not make forgotten what was counted.
+            if doubts.all || is_disturbed {
+                let _ = sharing.shares.settle();
+            }
         }
         let held = || self.catalog.lock().ledger().charged().saturating_sub(MARKERS_BYTES);
         if !sharing.shares.is_sure() || held() < sharing.shares.granted() {
@@ -135,6 +136,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Looks for what journals cannot be believed about. Whether all was seen.
     async fn verify(&self, sharing: &Arc<Sharing>, doubts: &Doubts, is_disturbed: bool) -> bool {
         let seen = if doubts.all {
+            // They are found with all others, if they are there.
+            doubts.unsure.iter().for_each(|doubt| sharing.books.gone(doubt.seat));
             // Without a name, nobody can say where it was left.
             self.tier.sweep(&Prefix::root()).await.is_ok()
         } else {
@@ -195,10 +198,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Takes over what members held that died since, room of so many bytes.
     pub(super) async fn merge(&self, sharing: &Arc<Sharing>, orphans: Vec<Orphan>, withheld: u64) {
         let mut doubts = Doubts::default();
+        let (mut left, bound) = (withheld, self.settings.size_max.unwrap_or(u64::MAX));
+        // The room of each comes with it: nobody need leave meanwhile.
+        let mut account = |catalog: &mut Catalog, taken: u64| {
+            let known = taken.min(left);
+            left -= known;
+            sharing.shares.accept(known);
+            let room = catalog.ledger().weight_max().unwrap_or(u64::MAX);
+            catalog.set_room_max(room.saturating_add(known).min(bound.max(room)));
+        };
         for orphan in &orphans {
             let bytes = orphan.journal().unwrap_or_default();
             match Journal::read(&bytes) {
-                Ok(journal) if journal.is_complete() => self.put_down(sharing, &journal, &mut doubts),
+                Ok(journal) if journal.is_complete() => self.put_down(sharing, &journal, &mut doubts, &mut account),
                 _ => doubts.all = true,
             }
         }
@@ -207,7 +219,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let _ = sharing.shares.disturb();
             return;
         }
-        sharing.shares.accept(withheld);
+        sharing.shares.accept(left);
         if self.write_books().await {
             for orphan in orphans {
                 let _ = orphan.bury();

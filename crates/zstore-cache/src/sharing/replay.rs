@@ -15,6 +15,7 @@ use zstore_format::{
 
 use super::{Sharing, books::Note};
 use crate::{
+    catalog::Catalog,
     inner::Inner,
     name::{BlobId, Home},
 };
@@ -70,6 +71,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     let journals = all_bytes.div_ceil(bytes.len() as u64);
                     self.catalog.lock().expect(journal.len() * usize::try_from(journals).unwrap_or(1));
                     self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
+                    if !journal.is_complete() {
+                        // What would be written behind what is damaged could not be read.
+                        sharing.books.break_off();
+                    }
                 }
                 Err(_) => doubts.all = true,
             }
@@ -79,7 +84,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             match Journal::read(&bytes) {
                 Ok(journal) => {
                     doubts.all |= !journal.is_complete() || journal.boot() != sharing.shares.boot();
-                    self.put_down(sharing, &journal, &mut doubts);
+                    self.put_down(sharing, &journal, &mut doubts, |_, _| ());
                 }
                 Err(_) => doubts.all = true,
             }
@@ -100,36 +105,47 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let spaces = u16::try_from(journal.spaces().len()).unwrap_or(u16::MAX);
         let seats = journal.seats().collect();
         sharing.books.go_on(spaces, journal_bytes, seats);
-        for (number, (home, _)) in (0..).zip(&homes) {
-            sharing.books.know(*home, number);
+        for (number, home) in (0..).zip(&homes) {
+            home.iter().for_each(|(home, _)| sharing.books.know(*home, number));
         }
-        self.take_over(journal, &homes, doubts, |told| told.noted.seat);
+        self.take_over(sharing, journal, &homes, doubts, |told| told.noted.seat, |_, _| ());
     }
 
     /// Takes over what another journal tells, and puts it down in this cache's own.
-    pub(super) fn put_down(&self, sharing: &Sharing, journal: &Journal<'_>, doubts: &mut Doubts) {
+    pub(super) fn put_down(
+        &self,
+        sharing: &Sharing,
+        journal: &Journal<'_>,
+        doubts: &mut Doubts,
+        account: impl FnMut(&mut Catalog, u64),
+    ) {
         let homes = self.homes(journal);
-        self.take_over(journal, &homes, doubts, |told| sharing.books.put(told.note.clone(), told.space, true));
+        let seat = |told: &Told<'_>| sharing.books.put(told.note.clone(), told.space, told.is_sure);
+        self.take_over(sharing, journal, &homes, doubts, seat, account);
     }
 
     /// Where the blobs of each space of a journal live.
-    fn homes(&self, journal: &Journal<'_>) -> Vec<(Home, Space)> {
+    fn homes(&self, journal: &Journal<'_>) -> Vec<Option<(Home, Space)>> {
         let mut catalog = self.catalog.lock();
-        journal.spaces().iter().filter_map(|space| Some((catalog.home(*space)?, *space))).collect()
+        journal.spaces().iter().map(|space| Some((catalog.home(*space)?, *space))).collect()
     }
 
+    /// Takes over what a journal tells. `account` is told, under the catalog's lock, how much was taken over at a time.
     fn take_over(
         &self,
+        sharing: &Sharing,
         journal: &Journal<'_>,
-        homes: &[(Home, Space)],
+        homes: &[Option<(Home, Space)>],
         doubts: &mut Doubts,
         seat: impl Fn(&Told<'_>) -> u32,
+        mut account: impl FnMut(&mut Catalog, u64),
     ) {
         let all_told = || journal.residents().map(|(noted, is_sure)| self.told(noted, is_sure, homes));
         made_ahead(all_told, |hand| {
             let mut hand = hand.into_iter();
             while hand.len() > 0 {
                 let mut catalog = self.catalog.lock();
+                let known = catalog.known();
                 for told in hand.by_ref().take(BATCH) {
                     let Some(told) = told else {
                         doubts.all = true;
@@ -139,21 +155,26 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     let Told { noted, is_sure, space, note, expires } = told;
                     let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
                     if !taken {
+                        // Until it is seen whether it is there: so no journal that is written anew forgets it.
+                        sharing.books.leaving(seat, note.clone());
                         doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });
                     }
                 }
+                let taken = catalog.known() - known;
+                account(&mut catalog, taken);
             }
         });
     }
 
     /// All of a resident that can be found out without the catalog's lock. None if it has no place or no key.
-    fn told<'a>(&self, noted: Noted<'a>, is_sure: bool, homes: &[(Home, Space)]) -> Option<Told<'a>> {
-        let (home, space) = homes.get(usize::from(noted.space)).copied()?;
-        let key = noted.to_key()?;
+    fn told<'a>(&self, noted: Noted<'a>, is_sure: bool, homes: &[Option<(Home, Space)>]) -> Option<Told<'a>> {
+        let (mut home, mut space) = homes.get(usize::from(noted.space)).copied()??;
+        let (key, own) = (noted.to_key()?, self.namespace.space());
         // Whole values of one namespace lie in one place, whatever its blocks are.
-        let is_own =
-            home == Home::OWN || noted.part == Part::Whole && space.digest() == self.namespace.space().digest();
-        let id = BlobId { key, part: noted.part, home: if is_own { Home::OWN } else { home } };
+        if noted.part == Part::Whole && space.digest() == own.digest() {
+            (home, space) = (Home::OWN, own);
+        }
+        let id = BlobId { key, part: noted.part, home };
         let note = Note { id, weight: noted.weight, fetched: noted.fetched, is_absence: noted.is_absence };
         let expires = self.noted_until(&note);
         Some(Told { noted, is_sure, space, note, expires })

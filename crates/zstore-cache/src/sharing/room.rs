@@ -1,14 +1,16 @@
 //! Room in a directory that is shared: a share of the bound, and a floor under the free space of the disk.
 
 use std::{
+    fs::File,
     io,
+    os::unix::fs::FileExt,
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
 
-use zstore_core::{ReadStore, Store};
+use zstore_core::{ReadStore, Store, Timestamp};
 use zstore_directory::Remove;
-use zstore_format::{index::Journal, marker::MARKERS_BYTES};
+use zstore_format::{Header, PROBE_BYTES, index::Journal, marker::MARKERS_BYTES};
 
 use super::Sharing;
 use crate::inner::Inner;
@@ -49,6 +51,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         // Who comes second waits for what the first one gets, which may be enough for both.
         let _turn = sharing.asking.lock().await;
+        if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
+            return;
+        }
         let needed = {
             let catalog = self.catalog.lock();
             if weight <= catalog.free() {
@@ -104,11 +109,28 @@ fn remove_first(directory: &Path, journal: &[u8], remove: &mut Remove<'_>) -> io
     for (noted, _) in journal.residents().filter(|(_, is_sure)| *is_sure) {
         let place = journal.spaces().get(usize::from(noted.space)).zip(noted.to_key());
         let name = place.and_then(|(space, key)| space.blob_key(&key, noted.part).ok());
-        if let Some(name) = name
-            && !remove(&directory.join(name.as_str()), noted.weight)?
+        if let Some(path) = name.map(|name| directory.join(name.as_str()))
+            // Under its name lies another's by now, perhaps his who asks.
+            && fetched_of(&path) == Some(noted.fetched)
+            && !remove(&path, noted.weight)?
         {
             break;
         }
     }
     Ok(())
+}
+
+/// When the blob in a file was fetched; none if there is none.
+fn fetched_of(path: &Path) -> Option<Timestamp> {
+    let file = File::open(path).ok()?;
+    let blob_bytes = file.metadata().ok()?.len();
+    let mut probe = PROBE_BYTES.min(blob_bytes);
+    loop {
+        let mut bytes = vec![0; usize::try_from(probe).ok()?];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        match Header::decode(&bytes) {
+            Ok(header) => return Some(header.fetched),
+            Err(damage) => probe = damage.more(probe, blob_bytes)?,
+        }
+    }
 }

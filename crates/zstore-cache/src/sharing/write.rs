@@ -2,12 +2,12 @@
 
 use std::io;
 
-use zstore_core::{Fetch, GetOptions, Key, Prefix, ReadStore, Store};
-use zstore_directory::{FENCE, Fence, Write, WriteBelow};
+use zstore_core::{GetOptions, Key, Prefix, ReadStore, Store};
+use zstore_directory::{FENCE, Fence, Pass, Write, WriteBelow};
 use zstore_format::{BlobName, Header, Part, index::Journal};
 
 use super::Leave;
-use crate::inner::Inner;
+use crate::{flights::Scope, inner::Inner};
 
 /// Holds all of a header that tells whose blob it is: a key is no longer than a path.
 const NAMES_BYTES: u64 = 8192;
@@ -51,6 +51,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         Some(Leave::of_write(Some(landing), Some(state)))
     }
 
+    /// Whether a value is still in a state in which it was.
+    pub(crate) fn is_in_state(&self, key: &Key, state: Option<Pass>) -> bool {
+        let Some((sharing, state)) = self.sharing.get().zip(state) else { return true };
+        sharing.fence.look(self.namespace.value_hash(key)).is_ok_and(|now| now == state)
+    }
+
     /// Removes all there is of a value, whoever wrote it.
     pub(crate) async fn remove_shared(&self, key: &Key) {
         if self.shared_directory().is_none() {
@@ -65,7 +71,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             all_gone &= self.tier.delete(&whole).await.is_ok();
             all_gone &= self.remove_blobs_below(&blocks).await;
         }
-        self.bar(key, !all_gone);
+        self.bar(Scope::Key(key.clone()), all_gone);
     }
 
     /// Removes once more what one may have landed who did not move when the value was to be written.
@@ -81,20 +87,16 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
-    /// Whether what is found of a value is not to be believed.
-    pub(crate) fn bar(&self, key: &Key, is_barred: bool) {
+    /// Bars what is found of values that were written, or believes in it again if all that was there is gone.
+    pub(crate) fn bar(&self, written: Scope, all_gone: bool) {
         if let Some(sharing) = self.sharing.get() {
-            let mut barred = sharing.barred.lock();
-            if is_barred {
-                barred.insert(key.clone());
-            } else {
-                barred.remove(key);
-            }
+            if all_gone { sharing.bars.lift(&written) } else { sharing.bars.set(written) }
         }
     }
 
+    /// Whether what is found of a value is not to be believed.
     pub(crate) fn is_barred(&self, key: &Key) -> bool {
-        self.opening.is_written(key) || self.sharing.get().is_some_and(|sharing| sharing.barred.lock().contains(key))
+        self.opening.is_written(key) || self.sharing.get().is_some_and(|sharing| sharing.bars.hold(key))
     }
 
     /// Removes the blobs below a prefix, and nothing else. Whether all are gone.
@@ -117,24 +119,24 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Removes all there is of the values below a prefix, whoever wrote it: what journals tell of, or all that is there
-    /// if one cannot be believed.
-    pub(crate) async fn remove_shared_below(&self, prefix: &Prefix) {
+    /// if one cannot be believed. Own ones have left already; `all_gone` tells whether all of them.
+    pub(crate) async fn remove_shared_below(&self, prefix: &Prefix, mut all_gone: bool) {
         if self.shared_directory().is_none() {
             return;
         }
         self.disturb();
-        if *prefix == Prefix::root() {
-            self.remove_blobs_below(self.namespace.prefix()).await;
-            return;
-        }
-        match self.names_below(prefix) {
-            Some(names) => {
-                for name in names {
-                    let _ = self.tier.delete(&name).await;
-                }
+        all_gone &= if prefix.is_root() {
+            self.remove_blobs_below(self.namespace.prefix()).await
+        } else if let Some(names) = self.names_below(prefix) {
+            let mut others_gone = true;
+            for name in names {
+                others_gone &= self.tier.delete(&name).await.is_ok();
             }
-            None => self.remove_found_below(prefix).await,
-        }
+            others_gone
+        } else {
+            self.remove_found_below(prefix).await
+        };
+        self.bar(Scope::Below(prefix.clone()), all_gone);
     }
 
     /// Where blobs lie of values below a prefix, as all journals tell; none if one does not tell all.
@@ -145,7 +147,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         for bytes in sharing.shares.member().journals_of_others().ok()? {
             let Ok(journal) = Journal::read(&bytes) else { return None };
             // What is about to be written there will not land any more.
-            if journal.boot() != sharing.shares.boot() {
+            if !journal.is_complete() || journal.boot() != sharing.shares.boot() {
                 return None;
             }
             names.extend(journal.residents().filter_map(|(noted, _)| {
@@ -157,20 +159,27 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         Some(names)
     }
 
-    /// The same by a look at every blob of the namespace.
-    async fn remove_found_below(&self, prefix: &Prefix) {
+    /// The same by a look at every blob of the namespace. Whether all are gone.
+    async fn remove_found_below(&self, prefix: &Prefix) -> bool {
         let mut listing = self.tier.store.list(self.namespace.prefix());
+        let mut all_gone = true;
         while let Some(meta) = self.tier.next_to_delete(&mut listing).await {
-            let Ok(meta) = meta else { return };
+            let Ok(meta) = meta else { return false };
             if BlobName::parse(meta.key.as_str()).is_none() {
                 continue;
             }
-            // What cannot be read is of no use to anybody.
-            let header = self.tier.get(&meta.key, &GetOptions::range(0..NAMES_BYTES)).await;
-            let bytes = header.ok().and_then(Fetch::into_object).map(|object| object.bytes).unwrap_or_default();
-            if Header::key_of(&bytes).is_none_or(|key| prefix.holds(&key)) {
-                let _ = self.tier.delete(&meta.key).await;
+            let object = match self.tier.get(&meta.key, &GetOptions::range(0..NAMES_BYTES)).await {
+                Ok(fetch) => fetch.into_object(),
+                Err(_) => {
+                    all_gone = false;
+                    continue;
+                }
+            };
+            // What tells nothing is of no use to anybody.
+            if object.is_some_and(|object| Header::key_of(&object.bytes).is_none_or(|key| prefix.holds(&key))) {
+                all_gone &= self.tier.delete(&meta.key).await.is_ok();
             }
         }
+        all_gone
     }
 }

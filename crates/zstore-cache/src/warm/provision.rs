@@ -108,6 +108,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
 
     async fn try_provide(&self, wanted: &Wanted) -> Result<Warmth> {
         let (inner, now) = (&self.inner, self.inner.watch.moment());
+        inner.confirm(&wanted.key);
         let mut meta = wanted.meta.clone();
         let mut request = (Ask::Whole, Request::Whole);
         if let Some(entry) = inner.find(&BlobId::whole(wanted.key.clone()), now) {

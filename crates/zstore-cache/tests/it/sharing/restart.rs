@@ -8,7 +8,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, Prefix, ReadStoreExt, Store, StoreExt};
 
 use super::{blobs, directory, files, loaded, open};
@@ -216,4 +216,36 @@ async fn what_is_only_known_from_an_index_is_kept_account_of_whichever_way_it_is
     assert!(tracked().0 < 5);
     cache.clear_cache().await.unwrap();
     assert_eq!(tracked(), (0, 0));
+}
+
+#[tokio::test]
+async fn what_one_with_other_blocks_took_over_from_the_dead_does_not_hide_where_its_own_blocks_are() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for at in 0..90 {
+        plant(&source, &format!("k/{at}"), vec![at; 1000]).await;
+    }
+    plant(&source, "parts", pattern(300_000)).await;
+    let small = async || {
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path())).max_size(100_000);
+        let cache = built(builder.range_strategy(RangeStrategy::Blocks { block_size: 4096 })).await;
+        cache.flush().await;
+        cache
+    };
+    let dead = small().await;
+    for at in 0..90 {
+        read(&dead, &format!("k/{at}")).await.unwrap();
+        dead.flush().await;
+    }
+    let heir = loaded(&source, scratch.path(), 100_000).await;
+    drop(dead);
+    // There is room for it only once it has taken over what the dead one held.
+    for _ in 0..20 {
+        heir.get_range(&key("parts"), ByteRange::Bounded(0..65_536)).await.unwrap();
+        heir.flush().await;
+    }
+    assert!(heir.info().current_size > 65_000);
+    drop(heir);
+    let next = loaded(&source, scratch.path(), 10_000).await;
+    assert_eq!(next.info().current_size, blobs(scratch.path()), "what had to leave has left");
+    assert!(blobs(scratch.path()) <= 10_000);
 }

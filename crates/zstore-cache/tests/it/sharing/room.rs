@@ -89,3 +89,41 @@ async fn of_a_disk_so_much_stays_free_as_is_asked_for() {
         assert_eq!(cache.stats().refused, if is_kept { 0 } else { 2 });
     }
 }
+
+#[tokio::test]
+async fn what_was_recalled_and_fetched_again_is_not_taken_from_its_old_owner_twice() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for at in 0..200 {
+        plant(&source, &format!("k/{at}"), vec![at; 1000]).await;
+    }
+    let bound = 100_000;
+    let rich = loaded(&source, scratch.path(), bound).await;
+    for at in 0..85 {
+        read(&rich, &format!("k/{at}")).await.unwrap();
+        rich.flush().await;
+    }
+    let poor = loaded(&source, scratch.path(), bound).await;
+    let all_read = async |at: u8| {
+        let before = source.count();
+        assert_eq!(read(&poor, &format!("k/{at}")).await.unwrap(), vec![at; 1000]);
+        poor.flush().await;
+        assert!(blobs(scratch.path()) <= bound);
+        source.count() - before
+    };
+    // The first that were fetched are the first to be recalled; the poor one fetches them anew.
+    assert_eq!(all_read(100).await, 1);
+    let mut gone = Vec::new();
+    for at in 0..10 {
+        if all_read(at).await == 1 {
+            gone.push(at);
+        }
+    }
+    assert!(!gone.is_empty());
+    // More is recalled, and none of that is its own.
+    for at in 101..120 {
+        assert_eq!(all_read(at).await, 1);
+    }
+    for at in gone {
+        assert_eq!(all_read(at).await, 0, "{at} was its own");
+    }
+}

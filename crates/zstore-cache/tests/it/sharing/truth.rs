@@ -1,13 +1,19 @@
 //! C1: what is written through one is not answered with older bytes by another.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
-use zstore_core::{ByteRange, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_cache::CacheStore;
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
+use zstore_local::LocalStore;
 use zstore_memory::MemoryStore;
+use zstore_testkit::{Faulty, Gated};
 
 use super::{blobs, files, loaded, open};
-use crate::setup::{built, key, pattern, plant, read, source};
+use crate::setup::{Source, built, key, pattern, plant, read, source};
+
+/// How long a cache that is in no hurry waits for its tier.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn what_is_written_or_deleted_through_one_is_not_answered_with_older_bytes_by_another() {
@@ -131,4 +137,60 @@ async fn a_directory_that_cannot_be_joined_is_read_and_what_is_written_past_it_i
     assert_eq!(cache.head(&key("below/c")).await.unwrap(), None);
     assert_eq!(read(&cache, "below/c").await, None);
     assert_eq!(read(&cache, "b").await.unwrap(), "old");
+}
+
+/// A directory whose calls wait at gates and fail as they are told.
+type Guarded = Gated<Faulty<LocalStore>>;
+
+async fn guarded(source: &Arc<Source>, path: &Path, patience: Duration) -> (Arc<Guarded>, CacheStore<Source, Guarded>) {
+    let tier = Arc::new(Gated::new(Faulty::new(LocalStore::create_cache(path).unwrap())));
+    let cache = built(CacheStore::builder(Arc::clone(source), Arc::clone(&tier)).tier_timeout(patience)).await;
+    cache.flush().await;
+    (tier, cache)
+}
+
+#[tokio::test]
+async fn what_could_not_be_removed_below_a_prefix_is_not_served_again() {
+    for everything in [false, true] {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        let (_, other) = guarded(&source, scratch.path(), PATIENCE).await;
+        let (tier, cache) = guarded(&source, scratch.path(), PATIENCE).await;
+        plant(&source, "below/own", "old").await;
+        plant(&source, "below/others", "old").await;
+        read(&cache, "below/own").await.unwrap();
+        read(&other, "below/others").await.unwrap();
+        other.flush().await;
+        cache.flush().await;
+        tier.inner().fail_always(Operation::Delete, ErrorKind::Io);
+        let prefix = if everything { Prefix::root() } else { Prefix::new("below").unwrap() };
+        cache.delete_prefix(&prefix).await.unwrap();
+        assert_ne!(blobs(scratch.path()), 0, "nothing could be removed");
+        for name in ["below/own", "below/others"] {
+            assert_eq!(read(&cache, name).await, None, "{name}");
+        }
+        tier.inner().heal();
+        cache.delete_prefix(&prefix).await.unwrap();
+        plant(&source, "below/own", "new").await;
+        assert_eq!(read(&cache, "below/own").await.unwrap(), "new");
+    }
+}
+
+/// One who is stopped in the middle of a landing does not stop writers for ever, nor does what it lands then stay.
+#[tokio::test]
+async fn a_landing_that_outlasts_the_patience_of_a_writer_does_not_stay() {
+    for after in [false, true] {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        plant(&source, "k", "old").await;
+        let (tier, slow) = guarded(&source, scratch.path(), PATIENCE).await;
+        let (_, writer) = guarded(&source, scratch.path(), Duration::from_millis(50)).await;
+        let held = if after { tier.hold_after(Operation::Set) } else { tier.hold(Operation::Set) };
+        assert_eq!(read(&slow, "k").await.unwrap(), "old");
+        held.arrived(1).await;
+        writer.put(&key("k"), "new").await.unwrap();
+        held.release();
+        slow.flush().await;
+        for cache in [&slow, &writer] {
+            assert_eq!(read(cache, "k").await.unwrap(), "new");
+        }
+    }
 }
