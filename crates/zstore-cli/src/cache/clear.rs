@@ -47,7 +47,7 @@ fn remove(root: &Root, names: &[BlobName], holdings: &Holdings) -> Removal {
         removal.blob(root, name);
         progress.advance(1);
     }
-    removal.empty_directories(root);
+    removal.finish(root);
     removal
 }
 

@@ -60,7 +60,7 @@ pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
             removal.blob(&root, &candidate.name);
             progress.advance(1);
         }
-        removal.empty_directories(&root);
+        removal.finish(&root);
     }
     let held_bytes = held_bytes.saturating_sub(removal.removed_bytes);
     let report = Report { removal, held_bytes, dry_run: options.dry_run };

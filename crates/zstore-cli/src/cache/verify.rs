@@ -46,7 +46,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<(), Problem> {
         for damaged in &mut report.damaged {
             damaged.removed = removal.blob(&root, &damaged.name);
         }
-        removal.empty_directories(&root);
+        removal.finish(&root);
         report.removed_blobs = removal.removed_blobs;
         report.removed_bytes = removal.removed_bytes;
     }

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use zstore_format::BlobName;
 
-use super::Root;
+use super::{Root, disturbance};
 use crate::{
     problem::Problem,
     size::{counted, show},
@@ -34,10 +34,16 @@ pub(crate) struct Removal {
 }
 
 impl Removal {
-    /// Removes a blob, and answers whether it was this that did.
+    /// Removes a blob, and answers whether it was this that did. Who opens the cache next is told before.
     pub(crate) fn blob(&mut self, root: &Root, name: &BlobName) -> bool {
         let path = name.to_string();
-        let bytes = self.noted(Path::new(&path), root.remove_file(Path::new(&path)));
+        // Each time: who has opened the cache meanwhile, and counted what is there, has taken the mark away.
+        let marked = match disturbance::mark(root.path()) {
+            // On a full disk there is room for the mark once something is removed.
+            Err(error) if is_full(&error) => Ok(()),
+            marked => marked,
+        };
+        let bytes = self.noted(Path::new(&path), marked.and_then(|()| root.remove_file(Path::new(&path))));
         let directories = Path::new(&path).ancestors().skip(1).take_while(|above| !above.as_os_str().is_empty());
         for directory in directories {
             if !self.directories.insert(directory.to_owned()) {
@@ -49,9 +55,13 @@ impl Removal {
         bytes.is_some()
     }
 
-    /// Removes the directories that became empty. Once at the end, because a system may look at every name in a
-    /// directory before it refuses to remove it.
-    pub(crate) fn empty_directories(&mut self, root: &Root) {
+    /// Says once more that blobs were removed, and removes the directories that became empty. Once at the end, because
+    /// a system may look at every name in a directory before it refuses to remove it.
+    pub(crate) fn finish(&mut self, root: &Root) {
+        if self.removed_blobs > 0 {
+            // It is there, but on a disk that was full, and where somebody has just opened the cache.
+            let _ = disturbance::mark(root.path());
+        }
         // What lies in a directory comes after it in this order.
         for directory in std::mem::take(&mut self.directories).iter().rev() {
             root.remove_if_empty(directory);
@@ -93,4 +103,9 @@ impl Removal {
             "see that the directory may be written, or run as the user whose cache it is",
         ))
     }
+}
+
+/// Whether there is no room for another file.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -11,11 +11,14 @@ use zstore_format::{
     marker::{FORMAT, TAG},
 };
 
-use super::root::{Facts, Root, unreadable};
+use super::{
+    disturbance,
+    root::{Facts, Root, unreadable},
+};
 use crate::problem::Problem;
 
 /// What the books of the processes that use the directory are called, and the directory with one of each.
-const INDEX: [&str; 2] = ["shares", "fence"];
+const INDEX: [&str; 3] = ["shares", "fence", disturbance::NAME];
 const MEMBERS: &str = "members";
 /// How the names of files begin and end that are being written.
 const TEMPORARY: (&str, &str) = (".zstore-", ".tmp");
@@ -167,6 +170,7 @@ mod tests {
             ("zstore-format", Kind::Marker),
             ("shares", Kind::Index),
             ("fence", Kind::Index),
+            ("disturbed", Kind::Index),
             ("members/17", Kind::Index),
             (".zstore-1-2-3.tmp", Kind::Temporary),
             (&format!("{SPACE}/a0/.zstore-1-2-3.tmp"), Kind::Temporary),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod binary;
+mod cache_books;
 mod cache_care;
 mod cache_contents;
 mod cache_directory;
