@@ -45,7 +45,9 @@ pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
     let root = Root::open(&options.directory)?;
     let census = Census::take(&root)?;
     let mut removal = Removal::default();
-    if !options.dry_run {
+    if options.dry_run {
+        removal.count_leftovers(&root, &census.holdings.temporaries);
+    } else {
         removal.leftovers(&root, &census.holdings.temporaries);
     }
     let held_bytes = census.held_bytes().saturating_sub(removal.leftover_bytes);

@@ -70,8 +70,17 @@ impl Removal {
 
     /// Removes files that nobody is writing any more.
     pub(crate) fn leftovers(&mut self, root: &Root, paths: &[PathBuf]) {
+        self.each_leftover(paths, |path| root.remove_leftover(path));
+    }
+
+    /// Counts files as removed that nobody is writing any more.
+    pub(crate) fn count_leftovers(&mut self, root: &Root, paths: &[PathBuf]) {
+        self.each_leftover(paths, |path| root.leftover_bytes(path));
+    }
+
+    fn each_leftover(&mut self, paths: &[PathBuf], take: impl Fn(&Path) -> io::Result<Option<u64>>) {
         for path in paths {
-            let bytes = self.noted(path, root.remove_leftover(path));
+            let bytes = self.noted(path, take(path));
             self.leftovers += u64::from(bytes.is_some());
             self.leftover_bytes += bytes.unwrap_or(0);
         }

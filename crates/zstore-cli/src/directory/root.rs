@@ -1,7 +1,7 @@
 //! The root of a cache directory: names are resolved below it one by one, and no link among them is followed.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read},
     os::{
@@ -117,7 +117,7 @@ impl Root {
         Ok((facts.kind == FileType::RegularFile).then(|| (File::from(handle), facts.bytes)))
     }
 
-    fn parent<'a>(&self, path: &'a Path) -> io::Result<Option<(OwnedFd, &'a std::ffi::OsStr)>> {
+    fn parent<'a>(&self, path: &'a Path) -> io::Result<Option<(OwnedFd, &'a OsStr)>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
         Ok(self.open_directory(parent)?.map(|parent| (parent, name)))
     }
@@ -163,6 +163,19 @@ impl Root {
     /// Removes a file that a killed process left unfinished, and answers its size. One that is being written is locked
     /// by its writer, and left alone.
     pub(super) fn remove_leftover(&self, path: &Path) -> io::Result<Option<u64>> {
+        self.leftover(path, |parent, name| unlinkat(parent, name, AtFlags::empty()))
+    }
+
+    /// The size of a file that [`remove_leftover`](Self::remove_leftover) would remove.
+    pub(super) fn leftover_bytes(&self, path: &Path) -> io::Result<Option<u64>> {
+        self.leftover(path, |_, _| Ok(()))
+    }
+
+    fn leftover(
+        &self,
+        path: &Path,
+        act: impl FnOnce(&OwnedFd, &OsStr) -> Result<(), Errno>,
+    ) -> io::Result<Option<u64>> {
         let Some((parent, name)) = self.parent(path)? else { return Ok(None) };
         // To be written, because locks over a network ask for that; nothing is.
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -174,7 +187,7 @@ impl Root {
             return Ok(None);
         }
         // If it landed since it was opened, the name is gone: such names are never used twice.
-        Ok(gone_is_none(unlinkat(&parent, name, AtFlags::empty()))?.map(|()| facts.bytes))
+        Ok(gone_is_none(act(&parent, name))?.map(|()| facts.bytes))
     }
 
     /// Removes a directory below the root if it is empty. One that is not, or may not go, stays.
@@ -279,8 +292,10 @@ mod tests {
         fs::write(&path, "123").unwrap();
         let writer = File::open(&path).unwrap();
         flock(&writer, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert_eq!(root.leftover_bytes(Path::new("left")).unwrap(), None);
         assert_eq!(root.remove_leftover(Path::new("left")).unwrap(), None);
         drop(writer);
+        assert_eq!(root.leftover_bytes(Path::new("left")).unwrap(), Some(3));
         assert_eq!(root.remove_leftover(Path::new("left")).unwrap(), Some(3));
         assert!(!path.exists());
     }

@@ -198,6 +198,35 @@ fn prune_removes_what_is_older_and_a_dry_run_only_says_so() {
 }
 
 #[test]
+fn a_dry_run_says_what_a_real_one_does_where_killed_processes_left_files() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let directory = cache.to_str().unwrap();
+    let blobs: Vec<_> =
+        (1..=3).map(|at| planted::plant(&cache, &format!("{at}"), 10_000, Timestamp::from_millis(at))).collect();
+    let left = cache.join(".zstore-7-7-7.tmp");
+    fs::write(&left, vec![0; 50_000]).unwrap();
+    let being_written = cache.join(".zstore-8-8-8.tmp");
+    fs::write(&being_written, vec![0; 15_000]).unwrap();
+    let writer = fs::File::open(&being_written).unwrap();
+    writer.lock().unwrap();
+    // Without the leftover, and with what is being written, there is room for two of the three.
+    let words = ["prune", directory, "--max-size", "38_000"];
+    let would = planted::json(&bench, 0, &[&words[..], &["--dry-run"]].concat());
+    assert!(left.exists() && being_written.exists() && blobs.iter().all(|blob| blob.exists()));
+    let mut did = planted::json(&bench, 0, &words);
+    assert_eq!(
+        [&did["removed_blobs"], &did["leftovers"], &did["leftover_bytes"]],
+        [&json!(1), &json!(1), &json!(50_000)]
+    );
+    assert_eq!([left.exists(), being_written.exists()], [false, true]);
+    did["dry_run"] = json!(true);
+    assert_eq!(would, did);
+    let ran = bench.run(&["cache", "prune", directory, "--max-size", "1", "--dry-run"]);
+    assert!(ran.stdout.starts_with("would remove 2 blobs, "), "{ran:?}");
+}
+
+#[test]
 fn prune_removes_the_oldest_until_the_rest_fits() {
     let bench = Bench::new();
     let cache = bench.path("cache");
