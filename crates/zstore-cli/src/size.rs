@@ -26,8 +26,12 @@ pub(crate) fn show(bytes: u64) -> String {
 
 /// So many of what the noun names: `1 array`, `2 arrays`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+    counted_as(number, noun, &format!("{noun}s"))
+}
+
+/// So many of what a noun names whose plural is not made by an `s`: `1 directory`, `2 directories`.
+pub(crate) fn counted_as(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -54,6 +58,8 @@ mod tests {
     #[test]
     fn one_is_no_plural() {
         assert_eq!([0, 1, 2].map(|number| counted(number, "chunk")), ["0 chunks", "1 chunk", "2 chunks"]);
+        let words = [0, 1, 2].map(|number| counted_as(number, "prefix", "prefixes"));
+        assert_eq!(words, ["0 prefixes", "1 prefix", "2 prefixes"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     directory::{Census, Pile, ResidentPart, Root},
     output,
     problem::Problem,
-    size::{counted, show},
+    size::{counted, counted_as, show},
     table::{Side, Table},
 };
 
@@ -120,7 +120,7 @@ impl Report {
             (counted(self.temporary_files, "temporary file"), self.temporary_bytes),
             ("index".to_owned(), self.index_bytes),
             ("markers".to_owned(), self.marker_bytes),
-            (counted(self.directories, "directory").replace("directorys", "directories"), self.directory_bytes),
+            (counted_as(self.directories, "directory", "directories"), self.directory_bytes),
             (format!("{} of others", counted(self.foreign_files, "file")), self.foreign_bytes),
             ("total".to_owned(), self.total_bytes),
         ];

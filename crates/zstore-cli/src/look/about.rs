@@ -12,7 +12,7 @@ use crate::{
     args::InfoOptions,
     output,
     problem::Problem,
-    size::{counted, show},
+    size::{counted, counted_as, show},
     source,
     table::{Side, Table},
 };
@@ -137,14 +137,8 @@ impl Report {
             }
             Thing::Prefix { prefixes, values } => {
                 add("kind", "no node of Zarr".to_owned());
-                add(
-                    "holds",
-                    format!(
-                        "{} and {}",
-                        counted(*prefixes, "prefix").replace("prefixs", "prefixes"),
-                        counted(*values, "value")
-                    ),
-                );
+                let (prefixes, values) = (counted_as(*prefixes, "prefix", "prefixes"), counted(*values, "value"));
+                add("holds", format!("{prefixes} and {values}"));
             }
         }
         Ok(table.to_string())
