@@ -7,6 +7,7 @@
 //! - `warm`, with `region`: fetches what will be read;
 //! - `look`: lists, prints and describes what a source holds;
 //! - `source` and `cached`: what is read, and a cache to read it through;
+//! - `discover`: which arrays a source has;
 //! - `cache`: commands on a cache directory, which `directory` looks at from outside;
 //! - `problem`: what the user is told when something cannot be done: one line, and a hint;
 //! - `fault`: what the user is told of a panic;
@@ -22,6 +23,7 @@ mod cache;
 mod cached;
 mod demo;
 mod directory;
+mod discover;
 mod fault;
 mod look;
 mod output;

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{
-    discover::Found,
-    reading::{Outcome, Reading},
+use super::reading::{Failed, Outcome, Reading};
+use crate::{
+    discover::{Broken, Found},
+    size::counted,
 };
-use crate::size::counted;
 
 /// What can be said of one array.
 #[derive(Debug, Serialize)]
@@ -46,7 +46,8 @@ impl Truth {
         let mut outcomes = outcomes.into_iter();
         let truth = |Found { path, broken }| {
             let outcome = match broken {
-                Some(outcome) => outcome,
+                Some(Broken::Metadata(reason)) => Outcome::Unsupported(reason),
+                Some(Broken::Store(error)) => Outcome::Failed(Failed::new(&error)),
                 None => outcomes.next().unwrap_or_else(|| Outcome::Unsupported("it was not read".to_owned())),
             };
             Self { path, outcome }
@@ -118,10 +119,7 @@ fn compare(expected: &Reading, pass: &str, outcome: Option<&Outcome>) -> (Status
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{
-            digest::{Content, Digest},
-            reading::Failed,
-        },
+        super::digest::{Content, Digest},
         *,
     };
 

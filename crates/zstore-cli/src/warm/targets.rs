@@ -12,8 +12,7 @@ use zstore_zarrs::{ZarrsStore, store_error};
 use crate::{
     args::WarmOptions,
     cached::Cache,
-    demo::discover,
-    fault,
+    discover, fault,
     problem::{self, Problem},
     region::Region,
 };

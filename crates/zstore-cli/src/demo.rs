@@ -5,14 +5,12 @@
 //! - this file: the order of events;
 //! - `hierarchy`: the sample, for who names no data;
 //! - `source`: the data, as it is and as something worth a cache;
-//! - `discover`: which arrays it has;
 //! - `reading` and `digest`: reading arrays of any size in little memory;
 //! - `passes`: the cache, and the three readings through it;
 //! - `verdict`: whether every byte was right;
 //! - `report`: what is printed.
 
 mod digest;
-pub(crate) mod discover;
 mod hierarchy;
 mod passes;
 mod reading;
@@ -33,6 +31,7 @@ use self::{
 };
 use crate::{
     args::DemoOptions,
+    discover::{self, Found},
     output,
     problem::Problem,
     progress::Progress,
@@ -91,10 +90,10 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
 }
 
 /// Reads every array without the cache.
-async fn read_truth(source: &Source, found: Vec<discover::Found>) -> Vec<Truth> {
+async fn read_truth(source: &Source, found: Vec<Found>) -> Vec<Truth> {
     let progress = Progress::open_ended("reading without the cache");
     let storage: Storage = Arc::new(ZarrsStore::new(Arc::clone(&source.direct)));
-    let whole = found.iter().filter(|found| found.broken.is_none()).map(|found| found.path.as_str());
+    let whole = found.iter().filter(|found| found.is_whole()).map(|found| found.path.as_str());
     let outcomes = reading::read_all(&storage, whole, &progress).await;
     Truth::gather(found, outcomes)
 }

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use zstore_core::{Error, Prefix, ReadStore, ReadStoreExt};
 
-use super::reading::{Failed, Outcome};
 use crate::problem::Problem;
 
 /// Children of a directory looked at for a hint: enough for a directory of data sets, nothing against a request each.
@@ -15,7 +14,16 @@ pub(crate) struct Found {
     /// The path as Zarr writes it: `/` for an array that is the whole hierarchy.
     pub(crate) path: String,
     /// Why it cannot be read after all.
-    pub(super) broken: Option<Outcome>,
+    pub(crate) broken: Option<Broken>,
+}
+
+/// Why what may be an array cannot be read.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// Its metadata make no sense, for this reason.
+    Metadata(String),
+    /// The store failed.
+    Store(Error),
 }
 
 impl Found {
@@ -90,7 +98,7 @@ async fn walk(store: &dyn ReadStore) -> Result<Vec<Found>, Error> {
             Ok(children) => children.prefixes,
             Err(error) if group.as_str().is_empty() || error.is_retryable() => return Err(error),
             Err(error) => {
-                found.push(Found { path: path(&group), broken: Some(Outcome::Failed(Failed::new(&error))) });
+                found.push(Found { path: path(&group), broken: Some(Broken::Store(error)) });
                 continue;
             }
         };
@@ -101,13 +109,13 @@ async fn walk(store: &dyn ReadStore) -> Result<Vec<Found>, Error> {
             }
             let broken = match node(store, &child).await {
                 Ok(Node::Array) => None,
-                Ok(Node::Broken(reason)) => Some(Outcome::Unsupported(reason)),
+                Ok(Node::Broken(reason)) => Some(Broken::Metadata(reason)),
                 Ok(Node::Group(_) | Node::Unknown) => {
                     to_look_into.push(child);
                     continue;
                 }
                 Err(error) if error.is_retryable() => return Err(error),
-                Err(error) => Some(Outcome::Failed(Failed::new(&error))),
+                Err(error) => Some(Broken::Store(error)),
             };
             found.push(Found { path: path(&child), broken });
         }
