@@ -9,7 +9,7 @@ mod info;
 pub(crate) mod outcome;
 mod stats;
 
-pub use arrays::ArrayStats;
+pub use arrays::{ArrayStats, array_of};
 pub use explain::{Explanation, MissReason, Outlook, Resident};
 pub use histogram::Histogram;
 pub use info::CacheInfo;

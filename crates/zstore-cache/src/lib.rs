@@ -145,7 +145,7 @@ struct Readme;
 
 pub use builder::{Builder, WriteMode};
 pub use freshness::{Expiry, Freshness};
-pub use inspection::{ArrayStats, CacheInfo, Explanation, Histogram, MissReason, Outlook, Resident, Stats};
+pub use inspection::{ArrayStats, CacheInfo, Explanation, Histogram, MissReason, Outlook, Resident, Stats, array_of};
 pub use ranges::RangeStrategy;
 pub use store::CacheStore;
 pub use warm::{Warm, WarmGroup, WarmProgress, Warmed};

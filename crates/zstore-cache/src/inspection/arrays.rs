@@ -65,8 +65,21 @@ impl Arrays {
 }
 
 /// The path of the array or group that a key belongs to, by the shape of the key: metadata lies right below it, and
-/// so do chunks, but for their coordinates.
-pub(crate) fn array_of(key: &Key) -> &str {
+/// so do chunks, but for their coordinates. It is empty for the root, and a part of the key.
+///
+/// An array of version 2 whose chunks are directories of numbers and whose own name is a number cannot be told from
+/// its group: who knows where metadata lie knows better.
+///
+/// # Examples
+/// ```
+/// use zstore_core::Key;
+///
+/// let array_of = |key| zstore_cache::array_of(&Key::new(key).unwrap()).to_owned();
+/// assert_eq!(array_of("climate/temperature/c/0/1"), "climate/temperature");
+/// assert_eq!(array_of("climate/zarr.json"), "climate");
+/// ```
+#[must_use]
+pub fn array_of(key: &Key) -> &str {
     let key = key.as_str();
     let (parent, name) = key.rsplit_once('/').unwrap_or(("", key));
     if METADATA_NAMES.contains(&name) {
@@ -113,6 +126,9 @@ mod tests {
             ("zarr.json", ""),
             ("c/0/0", ""),
             ("0.0", ""),
+            ("0", ""),
+            ("c", ""),
+            ("image/0/1/2", "image"),
             ("a/.zattrs", "a"),
             ("notes/readme.txt", "notes"),
             ("readme.txt", ""),
