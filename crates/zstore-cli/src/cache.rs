@@ -36,3 +36,11 @@ pub(crate) fn run(command: CacheCommand) -> Result<(), Problem> {
         CacheCommand::Prune(options) => prune::run(&options),
     }
 }
+
+/// What is said behind a count of which not all were shown.
+fn hidden(found: u64, shown: usize) -> String {
+    match found - shown as u64 {
+        0 => String::new(),
+        hidden => format!(" ({hidden} not shown)"),
+    }
+}

@@ -114,7 +114,7 @@ impl Report {
         for (group, what) in self.groups().into_iter().filter(|(group, _)| group.values > 0) {
             table.add([group.values.to_string(), show(group.bytes), what.to_owned()]);
         }
-        if table.has_rows() { table.to_string() } else { String::new() }
+        table.to_string()
     }
 
     fn refuse_gaps(&self) -> Result<(), Problem> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use zstore_core::Timestamp;
 
+use super::hidden;
 use crate::{
     age,
     args::{ListOptions, Order},
@@ -75,10 +76,8 @@ pub(super) fn run(options: &ListOptions) -> Result<(), Problem> {
             namespace,
         ]);
     }
-    let rows = if table.has_rows() { table.to_string() } else { String::new() };
-    let hidden = found - residents.len() as u64;
-    let rest = if hidden == 0 { String::new() } else { format!(" ({hidden} not shown)") };
-    output::print(&format!("{rows}{}, {}{rest}\n", counted(found, "blob"), show(found_bytes)))
+    let hidden = hidden(found, residents.len());
+    output::print(&format!("{table}{}, {}{hidden}\n", counted(found, "blob"), show(found_bytes)))
 }
 
 fn sort(residents: &mut [Resident], order: Order) {

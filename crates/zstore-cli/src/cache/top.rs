@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::array::Nodes;
+use super::{array::Nodes, hidden};
 use crate::{
     args::{Measure, TopOptions},
     directory::{Census, Root},
@@ -53,10 +53,8 @@ pub(super) fn run(options: &TopOptions) -> Result<(), Problem> {
         let name = if options.keys { heap.name.clone() } else { format!("/{}", heap.name) };
         table.add([show(heap.bytes), heap.blobs.to_string(), name, heap.namespace.clone()]);
     }
-    let rows = if table.has_rows() { table.to_string() } else { String::new() };
-    let hidden = found - top.len() as u64;
-    let rest = if hidden == 0 { String::new() } else { format!(" ({hidden} not shown)") };
-    output::print(&format!("{rows}{}{rest}\n", counted(found, noun)))
+    let hidden = hidden(found, top.len());
+    output::print(&format!("{table}{}{hidden}\n", counted(found, noun)))
 }
 
 fn heaps(census: &Census, by_key: bool) -> Vec<Heap> {
