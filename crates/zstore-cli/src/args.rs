@@ -7,7 +7,7 @@ pub(crate) use cache::{
     CacheCommand, ClearOptions, InspectOptions, ListOptions, Measure, Order, PruneOptions, StatsOptions, TopOptions,
     VerifyOptions,
 };
-pub(crate) use source::{CacheBounds, CatOptions, InfoOptions, LookOptions, LsOptions, WarmOptions};
+pub(crate) use source::{CacheBounds, CatOptions, InfoOptions, LookOptions, LsOptions, PathOptions, WarmOptions};
 
 use std::{ffi::OsString, path::PathBuf};
 

@@ -63,8 +63,8 @@ impl View {
 /// # Errors
 /// If there is nothing, or the source cannot tell.
 pub(crate) async fn ls(options: LsOptions) -> Result<(), Problem> {
-    let view = View::open(&options.source, &options.look).await?;
-    let outcome = list::run(&view, &options).await;
+    let view = View::open(&options.source, &options.at.look).await?;
+    let outcome = list::run(&view, &options.at).await;
     view.finish().await;
     outcome
 }

@@ -53,11 +53,9 @@ pub(crate) struct LookOptions {
     pub(crate) bounds: CacheBounds,
 }
 
+/// What is looked at in a source.
 #[derive(Args, Debug)]
-pub(crate) struct LsOptions {
-    /// A directory, or an http, https, file, s3, gs or az URL
-    #[arg(value_name = "SOURCE")]
-    pub(crate) source: String,
+pub(crate) struct PathOptions {
     /// A path in it
     #[arg(value_name = "PATH", value_parser = path)]
     pub(crate) path: Option<Prefix>,
@@ -66,6 +64,15 @@ pub(crate) struct LsOptions {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LsOptions {
+    /// A directory, or an http, https, file, s3, gs or az URL
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) at: PathOptions,
 }
 
 #[derive(Args, Debug)]
@@ -88,14 +95,8 @@ pub(crate) struct InfoOptions {
     /// A directory, or an http, https, file, s3, gs or az URL; or the file or URL of a value
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
-    /// A path in it: of a value, an array or a group
-    #[arg(value_name = "PATH", value_parser = path)]
-    pub(crate) path: Option<Prefix>,
     #[command(flatten)]
-    pub(crate) look: LookOptions,
-    /// Print one JSON object and nothing else
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) at: PathOptions,
 }
 
 /// Reads a path as Zarr writes it, with a slash in front or without.

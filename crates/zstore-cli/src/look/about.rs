@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     age,
-    args::InfoOptions,
+    args::{InfoOptions, PathOptions},
     output,
     problem::Problem,
     size::{counted, counted_as, show},
@@ -49,25 +49,26 @@ struct Report {
 }
 
 pub(super) async fn run(options: &InfoOptions) -> Result<(), Problem> {
-    let path = options.path.clone().unwrap_or_default();
+    let PathOptions { path, look, json } = &options.at;
+    let path = path.clone().unwrap_or_default();
     // A source that is a file, or a URL of one, is a value in what holds it.
     if !source::is_file(&options.source) {
-        let view = View::open(&options.source, &options.look).await?;
+        let view = View::open(&options.source, look).await?;
         let found = find(&view, &path).await;
         view.finish().await;
         if let Some(thing) = found? {
-            return tell(&view, &path, thing, options.json);
+            return tell(&view, &path, thing, *json);
         }
         if !path.is_root() || !options.source.contains("://") {
             return Err(nothing(&view.name(&path)));
         }
     }
     let (parent, key) = source::split(&options.source)?;
-    let view = View::open(&parent, &options.look).await?;
+    let view = View::open(&parent, look).await?;
     let found = value(&view, &key).await;
     view.finish().await;
     let thing = found?.ok_or_else(|| nothing(&options.source))?;
-    tell(&view, &Prefix::from(&key), thing, options.json)
+    tell(&view, &Prefix::from(&key), thing, *json)
 }
 
 fn nothing(name: &str) -> Problem {

@@ -9,7 +9,7 @@ use zstore_core::{DirListing, Prefix, ReadStoreExt, Timestamp};
 use super::View;
 use crate::{
     age,
-    args::LsOptions,
+    args::PathOptions,
     output,
     problem::Problem,
     size::show,
@@ -32,7 +32,7 @@ struct Child {
     modified_ms: Option<u64>,
 }
 
-pub(super) async fn run(view: &View, options: &LsOptions) -> Result<(), Problem> {
+pub(super) async fn run(view: &View, options: &PathOptions) -> Result<(), Problem> {
     let path = options.path.clone().unwrap_or_default();
     let listing = if view.store.capabilities().listing {
         view.store.list_dir(&path).await?
