@@ -8,13 +8,11 @@
 //! - `blob`: what one blob says of itself, and whether that is true;
 //! - `census`: all of it, with every blob's header read;
 //! - `namespaces`: whose blobs there are, and how people name them;
-//! - `disturbance`: what tells that blobs were taken out which are in somebody's books;
 //! - `removal`: taking blobs out, and counting what that set free;
 //! - `workers`: the same work on many blobs, on two threads.
 
 mod blob;
 mod census;
-mod disturbance;
 mod namespaces;
 mod removal;
 mod root;

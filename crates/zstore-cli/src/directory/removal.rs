@@ -7,9 +7,10 @@ use std::{
 };
 
 use serde::Serialize;
+use zstore_directory::{MEMBERS, SHARES};
 use zstore_format::BlobName;
 
-use super::{Root, disturbance};
+use super::Root;
 use crate::{
     problem::Problem,
     size::{counted, show},
@@ -38,7 +39,7 @@ impl Removal {
     pub(crate) fn blob(&mut self, root: &Root, name: &BlobName) -> bool {
         let path = name.to_string();
         // Each time: who has opened the cache meanwhile, and counted what is there, has taken the mark away.
-        let marked = match disturbance::mark(root.path()) {
+        let marked = match disturb(root.path()) {
             // On a full disk there is room for the mark once something is removed.
             Err(error) if is_full(&error) => Ok(()),
             marked => marked,
@@ -60,7 +61,7 @@ impl Removal {
     pub(crate) fn finish(&mut self, root: &Root) {
         if self.removed_blobs > 0 {
             // It is there, but on a disk that was full, and where somebody has just opened the cache.
-            let _ = disturbance::mark(root.path());
+            let _ = disturb(root.path());
         }
         // What lies in a directory comes after it in this order.
         for directory in std::mem::take(&mut self.directories).iter().rev() {
@@ -112,6 +113,12 @@ impl Removal {
             "see that the directory may be written, or run as the user whose cache it is",
         ))
     }
+}
+
+/// Tells who opens the cache next not to believe the books of it, if anybody keeps any.
+fn disturb(cache: &Path) -> io::Result<()> {
+    let has_books = [SHARES, MEMBERS].iter().any(|name| cache.join(name).exists());
+    if has_books { zstore_directory::disturb(cache) } else { Ok(()) }
 }
 
 /// Whether there is no room for another file.

@@ -6,20 +6,17 @@ use std::{
 };
 
 use rustix::fs::FileType;
+use zstore_directory::{DISTURBED, FENCE, MEMBERS, SHARES};
 use zstore_format::{
     BLOBS, BlobName,
     marker::{FORMAT, TAG},
 };
 
-use super::{
-    disturbance,
-    root::{Facts, Root, unreadable},
-};
+use super::root::{Facts, Root, unreadable};
 use crate::problem::Problem;
 
-/// What the books of the processes that use the directory are called, and the directory with one of each.
-const INDEX: [&str; 3] = ["shares", "fence", disturbance::NAME];
-const MEMBERS: &str = "members";
+/// Books of the processes that use the directory, but for those that each keeps of its own.
+const INDEX: [&str; 3] = [SHARES, FENCE, DISTURBED];
 /// How the names of files begin and end that are being written.
 const TEMPORARY: (&str, &str) = (".zstore-", ".tmp");
 
