@@ -21,7 +21,7 @@ mod workers;
 
 pub(crate) use blob::{Flaw, Look, Seen, look, verify};
 pub(crate) use census::{Census, Resident, ResidentPart};
-pub(crate) use namespaces::Namespaces;
+pub(crate) use namespaces::{Namespaces, is_meant};
 pub(crate) use removal::Removal;
 pub(crate) use root::Root;
 pub(crate) use walk::{Holdings, Pile};

@@ -9,9 +9,9 @@ use zstore_format::{BlobName, Content};
 use crate::{
     age,
     args::InspectOptions,
-    directory::{Flaw, Holdings, Look, Root, Seen, verify},
+    directory::{Flaw, Holdings, Look, Root, Seen, is_meant, verify},
     output,
-    problem::{Problem, place},
+    problem::Problem,
     size::{counted, show},
     table::{Side, Table},
 };
@@ -24,6 +24,8 @@ struct Report {
 /// What a blob says of itself, and whether that is true.
 #[derive(Debug, Serialize)]
 struct Blob {
+    #[serde(skip)]
+    name: BlobName,
     /// Its file, below the directory.
     file: String,
     file_bytes: u64,
@@ -59,13 +61,17 @@ pub(super) fn run(options: &InspectOptions) -> Result<(), Problem> {
         None => blobs_of(&root, what)?,
     };
     let mut blobs: Vec<Blob> = names.iter().filter_map(|name| Blob::of(name, verify(&root, name))).collect();
-    if let Some(text) = &options.namespace {
-        let is_meant = |said: &Said| said.namespace == *text || place(&said.namespace) == text;
-        blobs.retain(|blob| blob.header.as_ref().is_some_and(is_meant));
+    let namespace = options.namespace.as_deref();
+    if let Some(text) = namespace {
+        blobs.retain(|blob| {
+            let name = blob.header.as_ref().map(|said| said.namespace.as_str());
+            is_meant(blob.name.namespace(), name, text)
+        });
     }
     if blobs.is_empty() {
+        let of = namespace.map(|text| format!(" in the namespace {text:?}")).unwrap_or_default();
         return Err(Problem::new(
-            format!("the cache in {} holds nothing of {what:?}", directory.display()),
+            format!("the cache in {} holds nothing of {what:?}{of}", directory.display()),
             "`zstore cache list` shows the keys of what it holds",
         ));
     }
@@ -128,6 +134,7 @@ impl Blob {
             }
         });
         Some(Self {
+            name: *name,
             file: name.to_string(),
             file_bytes: bytes,
             is_sound: flaw.is_none(),

@@ -39,17 +39,13 @@ impl Namespaces {
         self.name(digest).map_or_else(|| format!("unknown {}", hex(digest)), |name| place(name).to_owned())
     }
 
-    /// Those that a person means by this name: the name itself, the path or URL in it, or the digest.
+    /// Those that a person means by this text.
     ///
     /// # Errors
     /// If there is none of that name.
     pub(crate) fn meant_by(&self, text: &str) -> Result<BTreeSet<Digest>, Problem> {
-        let trim = |name: &str| name.trim_end_matches('/').to_owned();
-        let is_meant = |(digest, name): &(&Digest, &Option<String>)| {
-            let names = name.iter().any(|name| trim(name) == trim(text) || trim(place(name)) == trim(text));
-            names || hex(**digest) == text
-        };
-        let meant: BTreeSet<Digest> = self.0.iter().filter(is_meant).map(|(digest, _)| *digest).collect();
+        let all = self.0.iter().filter(|(digest, name)| is_meant(**digest, name.as_deref(), text));
+        let meant: BTreeSet<Digest> = all.map(|(digest, _)| *digest).collect();
         if !meant.is_empty() {
             return Ok(meant);
         }
@@ -62,8 +58,14 @@ impl Namespaces {
     }
 }
 
+/// Whether a person means a namespace by this text: by its name, the path or URL in it, or its digest.
+pub(crate) fn is_meant(digest: Digest, name: Option<&str>, text: &str) -> bool {
+    let is_same = |name: &str| name.trim_end_matches('/') == text.trim_end_matches('/');
+    name.is_some_and(|name| is_same(name) || is_same(place(name))) || hex(digest) == text
+}
+
 /// The digest as names of blobs spell it.
-pub(crate) fn hex(digest: Digest) -> String {
+fn hex(digest: Digest) -> String {
     format!("{:032x}", u128::from_be_bytes(digest))
 }
 

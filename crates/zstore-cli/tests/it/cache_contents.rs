@@ -152,6 +152,28 @@ fn top_tells_the_heaviest_arrays_or_values() {
 }
 
 #[test]
+fn a_namespace_is_named_for_inspect_as_for_all_others() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let directory = cache.to_str().unwrap();
+    planted::cache(&cache);
+    planted::second(&cache);
+    let blob = blob_path(&cache, "first", "t/c/0", Part::Whole);
+    let digest = blob.parent().unwrap().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    for name in ["first", "first/", &digest] {
+        let listed = planted::json(&bench, 0, &["list", directory, "--namespace", name, "--prefix", "t/c/0"]);
+        let inspected = planted::json(&bench, 0, &["inspect", directory, "t/c/0", "--namespace", name]);
+        assert_eq!([listed, inspected].map(|report| report["blobs"].as_array().unwrap().len()), [1, 1], "{name}");
+    }
+    let (error, _) = bench.refusal(&["cache", "inspect", directory, "t/c/0", "--namespace", "second"]);
+    assert!(error.ends_with("holds nothing of \"t/c/0\" in the namespace \"second\""), "{error}");
+    // A damaged blob does not tell its namespace, but its name does.
+    std::fs::write(&blob, "torn").unwrap();
+    let inspected = planted::json(&bench, 1, &["inspect", directory, "t/c/0", "--namespace", &digest]);
+    assert_eq!(inspected["blobs"][0]["is_sound"], json!(false));
+}
+
+#[test]
 fn inspect_tells_all_of_a_value_by_its_key_or_its_file() {
     let bench = Bench::new();
     let cache = bench.path("cache");
