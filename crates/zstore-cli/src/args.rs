@@ -13,6 +13,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
+use zstore_format::marker::MARKERS_BYTES;
 
 use crate::{problem::Problem, size};
 
@@ -104,11 +105,16 @@ pub(crate) struct DemoOptions {
     pub(crate) json: bool,
 }
 
+/// Reads the size of a cache that can hold anything.
 fn cache_size(text: &str) -> Result<u64, String> {
-    match size::parse(text)? {
-        0 => Err("a cache of no bytes keeps nothing; give it some, such as 512MiB".to_owned()),
-        bytes => Ok(bytes),
+    let bytes = size::parse(text)?;
+    if bytes > MARKERS_BYTES {
+        return Ok(bytes);
     }
+    let such = size::counted(bytes, "byte");
+    Err(format!(
+        "a cache of {such} keeps nothing, for its own files take {MARKERS_BYTES}; give it more, such as 512MiB"
+    ))
 }
 
 fn milliseconds(text: &str) -> Result<u32, String> {
@@ -130,7 +136,8 @@ pub(crate) enum Asked {
 /// # Errors
 /// What is wrong with it, in the parser's first line, and where help is.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Problem> {
-    let error = match Cli::try_parse_from(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let error = match Cli::try_parse_from(&words) {
         Ok(cli) => return Ok(Asked::Run(cli.command)),
         Err(error) => error,
     };
@@ -145,32 +152,45 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             let message = lines.join(" ");
             let message = message.trim_start_matches("error: ");
             let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-            let see = format!("see `{} --help` for what can be asked", command_in(&text));
+            let see = format!("see `{} --help` for what can be asked", command_in(&words));
             Err(Problem::of_usage(message, tip.map_or(see, str::to_owned)))
         }
     }
 }
 
-/// The command that a usage in the text is of, such as `zstore cache list`.
-fn command_in(text: &str) -> String {
-    let usage = text.lines().find_map(|line| line.trim_start().strip_prefix("Usage: ")).unwrap_or("zstore");
-    let words = usage.split(' ').take_while(|word| word.bytes().all(|letter| letter.is_ascii_lowercase()));
-    words.collect::<Vec<_>>().join(" ")
+/// The command that words begin with, such as `zstore cache list`.
+fn command_in(words: &[OsString]) -> String {
+    let cli = Cli::command();
+    let (mut here, mut path) = (&cli, cli.get_name().to_owned());
+    for word in words.iter().skip(1) {
+        let Some(below) = here.find_subcommand(word) else { break };
+        path = format!("{path} {}", below.get_name());
+        here = below;
+    }
+    path
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_usage_tells_its_command() {
-        assert_eq!(command_in("error: x\n\nUsage: zstore cache list [OPTIONS] <DIR>\n"), "zstore cache list");
-        assert_eq!(command_in("error: x\n\nUsage: zstore <COMMAND>\n"), "zstore");
-        assert_eq!(command_in("error: x"), "zstore");
-    }
-
     fn read_words(words: &[&str]) -> Result<Asked, Problem> {
         read(words.iter().map(Into::into))
+    }
+
+    #[test]
+    fn the_hint_is_the_help_of_the_command_that_was_asked_for() {
+        for (words, command) in [
+            (&["zstore", "cache", "prune", "x", "--max-size", "12 parsecs"][..], "zstore cache prune"),
+            (&["zstore", "cache", "list", "x", "--limit", "some"], "zstore cache list"),
+            (&["zstore", "cache", "list"], "zstore cache list"),
+            (&["zstore", "cache", "nonsense"], "zstore cache"),
+            (&["zstore", "--nonsense"], "zstore"),
+            (&["zstore", "ls", "x", "y", "z"], "zstore ls"),
+        ] {
+            let problem = read_words(words).expect_err("it is refused").to_string();
+            assert!(problem.ends_with(&format!("\nhint: see `{command} --help` for what can be asked")), "{problem}");
+        }
     }
 
     #[test]
@@ -202,6 +222,8 @@ mod tests {
             (&["zstore", "demo", "--max-size", "-5"], "\"-5\" is not a size; write 512MiB"),
             (&["zstore", "demo", "--latency-ms", "banana"], "write a number of milliseconds"),
             (&["zstore", "demo", "--latency-ms", "-3"], "-3"),
+            (&["zstore", "cache", "list", "x", "--limit", "-1"], "write how many, such as 20"),
+            (&["zstore", "cache", "top", "x", "--limit", "some"], "write how many, such as 20"),
             (&["zstore", "demo", "a", "b"], "b"),
             (&["zstore", "cache", "prune", "x"], "not provided: --older-than <AGE>"),
         ] {

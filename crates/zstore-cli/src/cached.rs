@@ -32,10 +32,7 @@ pub(crate) async fn open<S: ReadStore + ?Sized + 'static>(
     settle: impl FnOnce(Arc<LocalStore>) -> Builder<S, LocalStore>,
 ) -> Result<CacheStore<S, LocalStore>, Problem> {
     let tier = LocalStore::create_cache(directory).map_err(|error| unusable(directory, &error))?;
-    let cache = settle(Arc::new(tier)).build().await.map_err(|error| match error.kind() {
-        ErrorKind::InvalidArgument => Problem::new(format!("such a cache cannot be: {error}"), "change --max-size"),
-        _ => unusable(directory, &error),
-    })?;
+    let cache = settle(Arc::new(tier)).build().await.map_err(|error| unusable(directory, &error))?;
     if cache.stats().tier_faults > 0 {
         return Err(Problem::new(
             format!("{} cannot be the cache directory: it can be opened and not used", directory.display()),
@@ -48,7 +45,7 @@ pub(crate) async fn open<S: ReadStore + ?Sized + 'static>(
 fn unusable(directory: &Path, error: &Error) -> Problem {
     let hint = match error.kind() {
         ErrorKind::Conflict => "name an empty or a new directory, or one that zstore made",
-        _ => "name a directory that may be made and written, or leave --cache out",
+        _ => "name a directory that may be made and written",
     };
     Problem::new(format!("{} cannot be the cache directory: {}", directory.display(), chain(error)), hint)
 }

@@ -46,7 +46,6 @@ use crate::{
 /// holds.
 pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Problem> {
     let latency = options.latency_ms.map(|ms| Duration::from_millis(ms.into()));
-    passes::refuse_small(options.max_size, scratch).await?;
     let source = match &options.source {
         Some(name) => {
             if let Some(cache) = &options.cache {

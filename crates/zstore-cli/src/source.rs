@@ -107,7 +107,7 @@ pub(crate) fn refuse_overlap(source: &str, cache: &Path) -> Result<(), Problem> 
     if source.starts_with(&cache) || cache.starts_with(&source) {
         return Err(Problem::new(
             format!("the cache directory {} overlaps the source {}", cache.display(), source.display()),
-            "name a cache directory outside the source, or leave --cache out",
+            "name a cache directory outside the source",
         ));
     }
     Ok(())

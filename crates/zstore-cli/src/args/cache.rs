@@ -69,7 +69,7 @@ pub(crate) struct ListOptions {
     #[arg(long, value_name = "ORDER", default_value = "key")]
     pub(crate) sort: Order,
     /// Show so many and count the rest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub(crate) limit: Option<usize>,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -99,7 +99,7 @@ pub(crate) struct TopOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// Show so many and count the rest
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = count, allow_hyphen_values = true)]
     pub(crate) limit: usize,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -200,6 +200,11 @@ pub(crate) struct PruneOptions {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads how many lines are to be shown.
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write how many, such as 20".to_owned())
 }
 
 /// Reads the beginning of keys.

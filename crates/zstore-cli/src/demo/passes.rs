@@ -1,7 +1,7 @@
 //! The cache, and the three readings through it.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -138,23 +138,6 @@ impl<'a> Passes<'a> {
         }
         notes
     }
-}
-
-/// Refuses a size that a cache's own files fill, by asking a cache of nothing in the directory `scratch`.
-///
-/// # Errors
-/// If a cache of so many bytes cannot be, or the directory cannot be written.
-pub(super) async fn refuse_small(size_max: u64, scratch: &Path) -> Result<(), Problem> {
-    let empty = |name: &str| LocalStore::create(scratch.join(name)).map(Arc::new);
-    let probe = CacheStore::builder(empty("nothing")?, empty("no-cache")?).build().await?;
-    let own = probe.info().overhead_size;
-    if size_max > own {
-        return Ok(());
-    }
-    Err(Problem::of_usage(
-        format!("--max-size of {} keeps nothing: the cache's own files take {own}", counted(size_max, "byte")),
-        "give it more, such as 512MiB",
-    ))
 }
 
 async fn open(setup: &Setup, source: &Source) -> Result<Cache, Problem> {

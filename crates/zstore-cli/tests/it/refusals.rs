@@ -14,7 +14,9 @@ fn a_command_line_that_makes_no_sense_is_refused() {
         (&["demo", "--max-size", ""], "--max-size"),
         (&["demo", "--max-size", "0"], "keeps nothing"),
         (&["demo", "--max-size", "-5"], "is not a size"),
-        (&["demo", "--max-size", "1"], "--max-size of 1 byte keeps nothing"),
+        (&["demo", "--max-size", "1"], "a cache of 1 byte keeps nothing"),
+        (&["ls", "x", "--cache", "y", "--max-size", "1"], "a cache of 1 byte keeps nothing"),
+        (&["warm", "x", "--cache", "y", "--max-size", "139"], "its own files take 139"),
         (&["demo", "--latency-ms", "soon"], "write a number of milliseconds"),
         (&["demo", "https://example.org/", "--latency-ms", "5"], "--latency-ms"),
     ] {
