@@ -63,7 +63,7 @@ pub(super) async fn run(options: &InfoOptions) -> Result<(), Problem> {
             return Err(nothing(&view.name(&path)));
         }
     }
-    let (parent, key) = source::split(&options.source)?;
+    let (parent, key) = source::split(&options.source).map_err(|_| nothing(&options.source))?;
     let view = View::open(&parent, look).await?;
     let found = value(&view, &key).await;
     view.finish().await;
@@ -120,11 +120,11 @@ impl Report {
                 for (name, value) in array.lines() {
                     add(name, value);
                 }
-                add("attributes", pretty(&array.attributes)?);
+                add("attributes", in_a_line(&array.attributes)?);
             }
             Thing::Group(group) => {
                 add("kind", format!("group, Zarr v{}", group.zarr_format));
-                add("attributes", pretty(&group.attributes)?);
+                add("attributes", in_a_line(&group.attributes)?);
             }
             Thing::Value(about) => {
                 let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".to_owned());
@@ -146,8 +146,8 @@ impl Report {
     }
 }
 
-/// Attributes as JSON over several lines, below their own name.
-fn pretty(attributes: &serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
+/// Attributes as JSON in a line.
+fn in_a_line(attributes: &serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
     if attributes.is_empty() {
         return Ok("none".to_owned());
     }

@@ -42,7 +42,11 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zstore"));
         command.args(words).env("TMPDIR", self.temporary()).env_remove("RUST_BACKTRACE");
         // What people have in their environment is not for tests.
-        command.env_remove("ZSTORE_CACHE").env_remove("ZSTORE_MAX_SIZE").stdin(Stdio::null());
+        command
+            .env_remove("ZSTORE_CACHE")
+            .env_remove("ZSTORE_MAX_SIZE")
+            .env_remove("ZSTORE_MAX_AGE")
+            .stdin(Stdio::null());
         command
     }
 

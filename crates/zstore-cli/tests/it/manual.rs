@@ -78,7 +78,12 @@ fn what_the_manual_shows_is_what_happens() {
         // A shell, because people have one: for variables, pipes and exit codes.
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{command} 2>&1")]).current_dir(bench.path("")).env("PATH", &path);
-        let output = shell.env_remove("ZSTORE_CACHE").env_remove("ZSTORE_MAX_SIZE").output().unwrap();
+        let output = shell
+            .env_remove("ZSTORE_CACHE")
+            .env_remove("ZSTORE_MAX_SIZE")
+            .env_remove("ZSTORE_MAX_AGE")
+            .output()
+            .unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<&str> = printed.lines().collect();
         let is_right =
