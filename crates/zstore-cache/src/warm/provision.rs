@@ -23,7 +23,7 @@ use crate::{
     inner::Inner,
     landing::Landed,
     name::BlobId,
-    read::Request,
+    read::{ATTEMPTS_MAX, Request},
     warm::Sparing,
     warm::report::Warmth,
 };
@@ -100,32 +100,41 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
 
     /// Sees to it that the value is resident and fresh.
     pub(crate) async fn provide(&self, wanted: &Wanted) -> Warmth {
-        self.try_provide(wanted).await.unwrap_or_else(|error| {
-            let error = if error.key().is_some() { error } else { self.inner.blame(error, &wanted.key) };
-            Warmth::Failed(error, wanted.meta.as_ref().map(|meta| meta.size))
-        })
+        let size = wanted.meta.as_ref().map(|meta| meta.size);
+        for _ in 0..ATTEMPTS_MAX {
+            match self.try_provide(wanted).await {
+                Ok(Some(warmth)) => return warmth,
+                Ok(None) => {}
+                Err(error) => {
+                    let error = if error.key().is_some() { error } else { self.inner.blame(error, &wanted.key) };
+                    return Warmth::Failed(error, size);
+                }
+            }
+        }
+        Warmth::Unkept(size)
     }
 
-    async fn try_provide(&self, wanted: &Wanted) -> Result<Warmth> {
+    /// None if a copy was found meanwhile that is past its age: it is there to be renewed.
+    async fn try_provide(&self, wanted: &Wanted) -> Result<Option<Warmth>> {
         let (inner, now) = (&self.inner, self.inner.watch.moment());
         inner.confirm(&wanted.key);
         let mut meta = wanted.meta.clone();
         let mut request = (Ask::Whole, Request::Whole);
         if let Some(entry) = inner.find(&BlobId::whole(wanted.key.clone()), now) {
-            let Some(own) = entry.content.meta() else { return Ok(Warmth::Missing) };
+            let Some(own) = entry.content.meta() else { return Ok(Some(Warmth::Missing)) };
             if inner.is_current(&entry, now) {
-                return Ok(Warmth::Resident(own.size));
+                return Ok(Some(Warmth::Resident(own.size)));
             }
             if self.is_closed() {
-                return Ok(Warmth::Unkept(Some(own.size)));
+                return Ok(Some(Warmth::Unkept(Some(own.size))));
             }
             request = inner.question(&entry, true);
             if request.0 == Ask::Head {
                 request = (Ask::Whole, Request::Whole);
                 match self.head(&wanted.key).await? {
-                    None => return Ok(Warmth::Missing),
+                    None => return Ok(Some(Warmth::Missing)),
                     // It was renewed by the answer.
-                    Some(found) if own.version.matches(&found.version) => return Ok(Warmth::Renewed(own.size)),
+                    Some(found) if own.version.matches(&found.version) => return Ok(Some(Warmth::Renewed(own.size))),
                     found => meta = found,
                 }
             } else {
@@ -133,46 +142,50 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
             }
         }
         if let Some(size) = self.size_in_blocks(&wanted.key) {
-            return Ok(Warmth::Resident(size));
+            return Ok(Some(Warmth::Resident(size)));
         }
         if self.is_closed() {
-            return Ok(Warmth::Unkept(meta.map(|meta| meta.size)));
+            return Ok(Some(Warmth::Unkept(meta.map(|meta| meta.size))));
         }
         if meta.is_none() && self.is_full() {
-            return Ok(Warmth::Unfit(None));
+            return Ok(Some(Warmth::Unfit(None)));
         }
         if meta.is_none() && self.sizes_first.load(Ordering::Relaxed) {
-            let Some(found) = self.head(&wanted.key).await? else { return Ok(Warmth::Missing) };
+            let Some(found) = self.head(&wanted.key).await? else { return Ok(Some(Warmth::Missing)) };
             meta = Some(found);
         }
         self.transfer(wanted, meta.as_ref(), request).await
     }
 
-    /// Fetches the value, if it fits beside the others as far as that can be told, and waits until it has landed.
-    async fn transfer(&self, wanted: &Wanted, meta: Option<&Meta>, (ask, request): (Ask, Request)) -> Result<Warmth> {
+    /// Fetches the value, if it fits beside the others as far as that can be told, and waits until it has landed. None
+    /// as of [`try_provide`](Self::try_provide).
+    async fn transfer(
+        &self,
+        wanted: &Wanted,
+        meta: Option<&Meta>,
+        (ask, request): (Ask, Request),
+    ) -> Result<Option<Warmth>> {
         let size = meta.map(|meta| meta.size);
-        let Some(_booking) = self.book(wanted, meta) else { return Ok(Warmth::Unfit(size)) };
+        let Some(_booking) = self.book(wanted, meta) else { return Ok(Some(Warmth::Unfit(size))) };
         let permits = size.unwrap_or_else(|| self.unknown_bytes.load(Ordering::Relaxed)).div_ceil(PERMIT_BYTES);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX).clamp(1, self.permits_max);
         // It is never closed.
         let _permit = self.permits.acquire_many(permits).await;
         let ticket = match self.board(&wanted.key, ask, request) {
-            Boarded::Landed(size) => return Ok(Warmth::Resident(size)),
+            Boarded::Landed(size) => return Ok(Some(Warmth::Resident(size))),
             Boarded::Waits(ticket) => ticket,
         };
         let fetched = ticket.answer().await?;
         let meta = match &*fetched {
-            Fetched::Missing => return Ok(Warmth::Missing),
-            Fetched::Here => {
-                return Ok(self.fresh(&wanted.key).map_or(Warmth::Unkept(size), Warmth::Resident));
-            }
+            Fetched::Missing => return Ok(Some(Warmth::Missing)),
+            Fetched::Here => return Ok(self.fresh(&wanted.key).map(Warmth::Resident)),
             // Unless it was dropped while the source was asked.
-            Fetched::Unchanged(_) if self.fresh(&wanted.key).is_none() => return Ok(Warmth::Unkept(size)),
-            Fetched::Unchanged(_) => return Ok(Warmth::Renewed(size.unwrap_or(0))),
+            Fetched::Unchanged(_) if self.fresh(&wanted.key).is_none() => return Ok(Some(Warmth::Unkept(size))),
+            Fetched::Unchanged(_) => return Ok(Some(Warmth::Renewed(size.unwrap_or(0)))),
             Fetched::Value { meta, .. } => meta,
         };
         self.unknown_bytes.fetch_max(meta.size, Ordering::Relaxed);
-        Ok(match ticket.landed().await {
+        Ok(Some(match ticket.landed().await {
             Landed::Resident => {
                 self.faults.store(0, Ordering::Relaxed);
                 Warmth::Fetched(meta.size)
@@ -189,7 +202,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
                 Warmth::Unkept(Some(meta.size))
             }
             Landed::Outdated => Warmth::Unkept(Some(meta.size)),
-        })
+        }))
     }
 
     fn board(&self, key: &Key, ask: Ask, request: Request) -> Boarded {

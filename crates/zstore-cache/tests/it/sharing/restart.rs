@@ -70,6 +70,32 @@ async fn ages_go_on_after_a_restart() {
     assert_eq!(read(&cache, "k").await.unwrap(), "new");
 }
 
+/// Once, it was found on the way to the source and taken for what was wanted, and the warm-up said that it did not stay.
+#[tokio::test]
+async fn what_was_left_past_its_age_is_warmed_anew() {
+    for is_changed in [false, true] {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        plant(&source, "k", "old").await;
+        let clock = Arc::new(zstore_testkit::ManualClock::default());
+        let open = async || {
+            let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
+            built(builder.max_age(Duration::from_secs(60)).clock(Arc::clone(&clock) as _)).await
+        };
+        read(&open().await, "k").await.unwrap();
+        clock.advance(Duration::from_secs(61));
+        if is_changed {
+            plant(&source, "k", "new").await;
+        }
+        let cache = open().await;
+        let warmed = cache.warm_prefix(&Prefix::root()).run().await.unwrap();
+        assert!(warmed.is_complete(), "{warmed:?}");
+        assert_eq!((warmed.renewed.values, warmed.fetched.values), if is_changed { (0, 1) } else { (1, 0) });
+        let requests = source.count();
+        assert_eq!(read(&cache, "k").await.unwrap(), if is_changed { "new" } else { "old" });
+        assert_eq!(source.count(), requests);
+    }
+}
+
 /// What an index that lies makes of a cache: it serves what is there, and counts it right.
 async fn survives(damage: impl FnOnce(&Path)) {
     let (scratch, source) = (TempDir::new().unwrap(), source());
