@@ -5,6 +5,8 @@
 
 #[path = "processes/holders.rs"]
 mod holders;
+#[path = "processes/recallers.rs"]
+mod recallers;
 #[path = "processes/seed.rs"]
 mod seed;
 #[path = "processes/witnesses.rs"]
@@ -46,12 +48,15 @@ fn main() {
         holders::a_directory_that_was_removed_gives_no_room,
         holders::shares_that_are_lost_are_no_loss_once_nobody_lives,
         holders::the_dead_are_found_again_after_an_error,
-        holders::who_has_less_than_his_part_gets_it_from_who_has_most,
-        holders::the_dead_have_no_part,
         holders::shares_of_another_boot_tell_nothing,
         holders::a_journal_is_gone_on_with_or_written_anew,
         holders::nothing_is_left_of_a_journal_that_was_being_written_anew,
         holders::damaged_shares_are_no_loss_once_nobody_lives,
+        recallers::who_has_less_than_his_part_gets_it_from_who_has_most,
+        recallers::the_dead_have_no_part,
+        recallers::a_thousand_files_are_removed_at_a_time,
+        recallers::what_is_removed_for_nobody_changes_hands_all_the_same,
+        recallers::room_is_taken_without_a_runtime_too,
         witnesses::a_fence_that_was_removed_lets_nothing_land,
         witnesses::a_fence_opens_though_another_is_stopped_opening_it,
         witnesses::what_was_fetched_before_a_write_never_lands,

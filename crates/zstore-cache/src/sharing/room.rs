@@ -79,7 +79,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.merge(sharing, orphans, withheld).await;
         }
         let directory = sharing.directory.clone();
-        let remove = |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);
+        let remove = move |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);
         sharing.shares.recall(needed - granted, remove).await.ok()
     }
 
@@ -112,7 +112,7 @@ fn remove_first(directory: &Path, journal: &[u8], remove: &mut Remove<'_>) -> io
         if let Some(path) = name.map(|name| directory.join(name.as_str()))
             // Under its name lies another's by now, perhaps his who asks.
             && fetched_of(&path) == Some(noted.fetched)
-            && !remove(&path, noted.weight)?
+            && remove(&path, noted.weight)?.is_break()
         {
             break;
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use zstore_directory::{MemberId, Remove, Shares};
+use zstore_directory::{MemberId, Shares};
 
 use crate::{
     run,
@@ -96,7 +96,7 @@ fn sum_of_all(directory: &Path) -> u64 {
 }
 
 /// The first member of all has nothing to count, and leaves. Then there is something.
-async fn begin(directory: &Path) {
+pub(crate) async fn begin(directory: &Path) {
     let (first, orphans) = Shares::join(directory, 1000).await.unwrap();
     assert!(orphans.is_empty() && first.is_sure());
     assert_eq!(first.granted(), 0);
@@ -315,64 +315,6 @@ pub(crate) fn the_dead_are_found_again_after_an_error() {
         fs::write(&path, sound).unwrap();
         let (orphans, withheld) = finder.find_orphans().await.unwrap();
         assert_eq!((orphans.len(), withheld), (1, 600));
-    });
-}
-
-pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
-    run(async {
-        let directory = TempDir::new().unwrap();
-        begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
-        let rich = join().await;
-        rich.grow(1000).await.unwrap();
-        rich.member().append(b"journal").unwrap();
-        let file = |name: &str| directory.path().join(name);
-        for name in ["a", "b", "c"] {
-            fs::write(file(name), [0; 100]).unwrap();
-        }
-        let poor = join().await;
-        assert_eq!(poor.grow(50).await.unwrap(), 0, "there is nothing left");
-        let granted = poor.recall(150, |journal, remove| {
-            assert_eq!(journal, b"journal");
-            assert!(remove(&file("gone"), 100)? && remove(&file("a"), 100)?);
-            assert!(!remove(&file("b"), 100)?, "that is enough");
-            Ok(())
-        });
-        assert_eq!(granted.await.unwrap(), 200, "for what was there");
-        assert_eq!((file("a").exists(), file("c").exists()), (false, true));
-        assert_eq!((rich.granted(), rich.granted_now().unwrap()), (1000, 800), "it finds out when it asks");
-        // No more than half for one of two.
-        fs::write(file("c"), [0; 300]).unwrap();
-        let more = |_: &[u8], remove: &mut Remove<'_>| remove(&file("c"), 300).map(|more| assert!(!more));
-        assert_eq!(poor.recall(1000, more).await.unwrap(), 500);
-        assert_eq!(poor.recall(1000, |_, _| panic!("it has its part")).await.unwrap(), 500);
-        assert_eq!(rich.granted_to_all().await.unwrap(), 1000);
-    });
-}
-
-pub(crate) fn the_dead_have_no_part() {
-    run(async {
-        let directory = TempDir::new().unwrap();
-        begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
-        let (rich, poor) = (join().await, join().await);
-        rich.grow(1000).await.unwrap();
-        // One is dead and found, another is not.
-        drop(join().await);
-        poor.find_orphans().await.unwrap();
-        drop(join().await);
-        assert_eq!(fs::read_dir(directory.path().join("members")).unwrap().count(), 4);
-        let file = |at: u32| directory.path().join(at.to_string());
-        (0..100).for_each(|at| fs::write(file(at), [0; 10]).unwrap());
-        let first = |_: &[u8], remove: &mut Remove<'_>| {
-            for at in 0..100 {
-                if !remove(&file(at), 10)? {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        assert_eq!(poor.recall(1000, first).await.unwrap(), 500, "half of it for each of two");
     });
 }
 
