@@ -128,7 +128,7 @@ impl Fence {
     /// What the system refuses.
     ///
     /// # Cost
-    /// Three calls of the system, which wait for nobody; who makes the file waits for others that do. A file descriptor,
+    /// Four calls of the system, which wait for nobody; who makes the file waits for others that do. A file descriptor,
     /// for as long as a clone of it lives.
     pub fn open(path: &Path, namespace: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
@@ -184,7 +184,7 @@ impl Fence {
     /// What the system refuses; the fetch must not land then.
     ///
     /// # Cost
-    /// Four system calls, which wait for nobody.
+    /// Five system calls, which wait for nobody.
     pub fn begin_fetch(&self, hash: u64) -> io::Result<Option<Pass>> {
         self.check()?;
         // Before the locks: a write that begins now changes the tokens, and one that is over by the time its lock is
@@ -198,6 +198,9 @@ impl Fence {
     ///
     /// # Errors
     /// What the system refuses; the fetch must not land then.
+    ///
+    /// # Cost
+    /// Nine system calls, two of them when it ends, which wait for nobody.
     pub fn begin_landing(&self, pass: Pass) -> io::Result<Option<Landing<'static>>> {
         self.check()?;
         let Some(value) = self.locks.try_lock(key_at(pass.hash), Mode::Shared)? else { return Ok(None) };
@@ -221,6 +224,10 @@ impl Fence {
     ///
     /// # Cancel safety
     /// Nothing has begun after the drop.
+    ///
+    /// # Cost
+    /// Nine system calls, two of them when it ends. While it waits, it looks again each 2 ms at the latest. Without a
+    /// runtime it blocks, and its patience has no end.
     pub async fn begin_write(&self, hash: u64, patience: Duration) -> io::Result<Write> {
         let announced = self.announce(writers_at(hash))?;
         let value = self.locks.lock_within(key_at(hash), Mode::Exclusive, patience).await?;
@@ -239,6 +246,9 @@ impl Fence {
     ///
     /// # Cancel safety
     /// Nothing has begun after the drop.
+    ///
+    /// # Cost
+    /// As of [`begin_write`](Self::begin_write).
     pub async fn begin_write_below(&self, patience: Duration) -> io::Result<WriteBelow> {
         let announced = self.announce(self.writers_below_at)?;
         let below = self.locks.lock_within(self.below_at, Mode::Exclusive, patience).await?;
@@ -252,6 +262,9 @@ impl Fence {
     ///
     /// # Errors
     /// What the system refuses; whoever wants the value fetches it then.
+    ///
+    /// # Cost
+    /// Two system calls, one of them when it ends, which wait for nobody.
     pub fn try_lead(&self, hash: u64) -> io::Result<Option<Lead>> {
         Ok(self.locks.try_lock(fetch_at(hash), Mode::Exclusive)?.map(Lead))
     }
@@ -269,6 +282,9 @@ impl Fence {
     ///
     /// # Cancel safety
     /// Nobody leads after the drop.
+    ///
+    /// # Cost
+    /// As of [`begin_write`](Self::begin_write), for as long as others fetch.
     pub async fn lead(&self, hash: u64) -> io::Result<Lead> {
         self.locks.lock(fetch_at(hash), Mode::Exclusive).await.map(Lead)
     }
@@ -326,6 +342,9 @@ impl Write {
     ///
     /// # Errors
     /// What the system refuses; the value must not land then.
+    ///
+    /// # Cost
+    /// Five system calls, one of them when it ends, which wait for nobody.
     pub fn begin_landing(&self) -> io::Result<Option<Landing<'_>>> {
         self.state.map_or(Ok(None), |state| self.fence.land(state, None))
     }

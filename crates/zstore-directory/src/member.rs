@@ -94,6 +94,9 @@ impl Member {
     ///
     /// # Errors
     /// What the system refuses.
+    ///
+    /// # Cost
+    /// Reads all of it, which blocks.
     pub fn journal(&self) -> io::Result<Vec<u8>> {
         read_all(&self.file.lock())
     }
@@ -120,6 +123,9 @@ impl Member {
     ///
     /// # Errors
     /// What the system refuses; the old one is there then.
+    ///
+    /// # Cost
+    /// Writes all of it, which blocks, and so does whoever appends to it meanwhile.
     pub fn rewrite(&self, bytes: &[u8]) -> io::Result<()> {
         self.check_process()?;
         let mut file = self.file.lock();
@@ -146,6 +152,9 @@ impl Member {
     ///
     /// # Errors
     /// What the system refuses; the dead one is in the finder's hands then, as it was.
+    ///
+    /// # Cost
+    /// Three calls of the system, however long the journal is.
     pub fn inherit(&self, mut orphan: Orphan) -> io::Result<()> {
         self.check_process()?;
         let mut file = self.file.lock();
@@ -161,6 +170,9 @@ impl Member {
     ///
     /// # Errors
     /// What the system refuses.
+    ///
+    /// # Cost
+    /// Reads and holds all of them, which blocks.
     pub fn journals_of_others(&self) -> io::Result<Vec<Vec<u8>>> {
         'again: loop {
             let mut journals = Vec::new();
@@ -284,6 +296,9 @@ impl Orphan {
     ///
     /// # Errors
     /// What the system refuses.
+    ///
+    /// # Cost
+    /// Reads all of it, which blocks; a long one with the help of another thread.
     pub fn journal(&self) -> io::Result<Vec<u8>> {
         self.file.as_ref().map_or_else(|| Ok(Vec::new()), read_all)
     }
@@ -298,6 +313,9 @@ impl Orphan {
     ///
     /// # Errors
     /// What the system refuses; it will be found again once the finder is dead.
+    ///
+    /// # Cost
+    /// Three calls of the system.
     pub fn bury(mut self) -> io::Result<()> {
         // Before it, so that a kill leaves nothing that nobody looks for.
         remove_unfinished(&self.path)?;

@@ -31,14 +31,14 @@ use crate::{
     disturbance::{self, disturb},
     files::{MEMBERS, SHARES},
     member::{self, Member, Orphan},
+    shares::account::{Account, FileLock, lock},
 };
-
-use account::{Account, FileLock, lock};
 
 /// Who wants more room gets a piece of the bound, so that it need not ask for each fill: one part of so many.
 const PIECES: u64 = 64;
 /// And no more than this, for others may have another bound.
 const PIECE_BYTES_MAX: u64 = 1 << 30;
+
 /// One member's share of the bound, and its way to more.
 #[derive(Debug)]
 pub struct Shares {
@@ -77,6 +77,10 @@ impl Shares {
     ///
     /// # Cancel safety
     /// A member that joined and was dropped is found dead by the next.
+    ///
+    /// # Cost
+    /// Some ten calls of the system and three for each member, and one for each share that is taken over; it waits a second
+    /// at most for others who do such a thing. Two file descriptors, and one for each of the dead until it is buried.
     pub async fn join(path: &Path, bytes_max: u64) -> io::Result<(Self, Vec<Orphan>)> {
         let (cache, members, path) = (path, path.join(MEMBERS), path.join(SHARES));
         loop {
@@ -162,6 +166,9 @@ impl Shares {
     ///
     /// # Errors
     /// What the system refuses.
+    ///
+    /// # Cost
+    /// A call of the system; a few more if there is the mark.
     pub fn settle(&self) -> io::Result<()> {
         if self.is_disturbed() && self.member.all(&self.members)?.len() == 1 {
             disturbance::settle(&self.cache)
@@ -182,6 +189,10 @@ impl Shares {
     ///
     /// # Cancel safety
     /// The share has grown or has not.
+    ///
+    /// # Cost
+    /// None if the member has so much. Otherwise some ten calls of the system, and it waits a second at most for others who
+    /// change a share.
     pub async fn grow(&self, bytes: u64) -> io::Result<u64> {
         if bytes <= self.granted() {
             return Ok(self.granted());
@@ -205,6 +216,9 @@ impl Shares {
     ///
     /// # Cancel safety
     /// The share has shrunk or has not.
+    ///
+    /// # Cost
+    /// As of [`grow`](Self::grow).
     pub async fn shrink(&self, held: impl FnOnce() -> u64) -> io::Result<()> {
         let _hold = self.hold().await?;
         let mut table = self.account.read()?;
@@ -256,6 +270,12 @@ impl Shares {
     ///
     /// # Errors
     /// As for [`grow`](Self::grow).
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    ///
+    /// # Cost
+    /// As of [`grow`](Self::grow).
     pub async fn granted_to_all(&self) -> io::Result<u64> {
         let _hold = self.hold().await?;
         Ok(self.account.read()?.sum())
@@ -265,6 +285,12 @@ impl Shares {
     ///
     /// # Errors
     /// As for [`grow`](Self::grow); it is found dead then.
+    ///
+    /// # Cancel safety
+    /// Dropped before it has left, it is found dead.
+    ///
+    /// # Cost
+    /// As of [`grow`](Self::grow).
     pub async fn leave(self) -> io::Result<()> {
         let hold = self.hold().await?;
         let mut table = self.account.read()?;

@@ -7,8 +7,6 @@
 mod holders;
 #[path = "processes/recallers.rs"]
 mod recallers;
-#[path = "processes/seed.rs"]
-mod seed;
 #[path = "processes/witnesses.rs"]
 mod witnesses;
 #[path = "processes/workers.rs"]

@@ -8,10 +8,10 @@ use std::{
 
 use tempfile::TempDir;
 use zstore_directory::{MemberId, Shares};
+use zstore_testkit::Seed;
 
 use crate::{
     run,
-    seed::Seed,
     workers::{Worker, step},
 };
 
@@ -21,7 +21,7 @@ const STEPS: u64 = 4000;
 /// Plays a member: takes over what the dead held, and holds files of any size within its share.
 pub(crate) fn hold(directory: &Path, seed: u64) {
     run(async {
-        let mut seed = Seed(seed);
+        let mut seed = Seed::new(seed);
         let (shares, orphans) = Shares::join(directory, BYTES_MAX).await.unwrap();
         let own = home(directory, shares.member().id());
         fs::create_dir_all(&own).unwrap();
@@ -107,7 +107,7 @@ pub(crate) async fn begin(directory: &Path) {
 pub(crate) fn the_bound_holds_over_members_that_are_killed() {
     let directory = TempDir::new().unwrap();
     run(begin(directory.path()));
-    let mut seed = Seed(1);
+    let mut seed = Seed::new(1);
     let start = |seed: &mut Seed| Worker::start("holder", directory.path(), seed.below(1 << 40));
     let mut workers: Vec<Worker> = (0..4).map(|_| start(&mut seed)).collect();
     for _ in 0..60 {

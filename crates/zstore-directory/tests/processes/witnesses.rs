@@ -11,10 +11,10 @@ use std::{
 
 use tempfile::TempDir;
 use zstore_directory::Fence;
+use zstore_testkit::Seed;
 
 use crate::{
     run,
-    seed::Seed,
     workers::{Worker, step},
 };
 
@@ -84,7 +84,7 @@ impl Value {
 
 /// Plays a writer: each write makes the number greater, and its copy lands or not.
 pub(crate) fn write(directory: &Path, seed: u64) {
-    let (value, mut seed) = (Value::open(directory), Seed(seed));
+    let (value, mut seed) = (Value::open(directory), Seed::new(seed));
     run(async {
         for _ in 0..STEPS {
             let below =
@@ -112,7 +112,7 @@ pub(crate) fn write(directory: &Path, seed: u64) {
 
 /// Plays a fetcher until the test is over, and reads what there is: never less than was written when it began.
 pub(crate) fn fetch(directory: &Path, seed: u64) {
-    let (value, mut seed) = (Value::open(directory), Seed(seed));
+    let (value, mut seed) = (Value::open(directory), Seed::new(seed));
     let over = directory.join("over");
     while !over.exists() {
         if let Some(pass) = value.fence.begin_fetch(HASH).unwrap() {
@@ -149,7 +149,7 @@ fn value() -> (TempDir, Value) {
 
 pub(crate) fn nobody_reads_less_than_was_written() {
     let (directory, value) = value();
-    let mut seed = Seed(7);
+    let mut seed = Seed::new(7);
     let start = |role: &str, seed: &mut Seed| Worker::start(role, directory.path(), seed.below(1 << 40));
     let fetchers: Vec<Worker> = (0..2).map(|_| start("fetcher", &mut seed)).collect();
     let mut writers: Vec<Worker> = (0..2).map(|_| start("writer", &mut seed)).collect();
