@@ -232,8 +232,10 @@ impl Member {
             if id == self.id || self.kept.lock().iter().any(|(dead, _)| *dead == id) {
                 continue;
             }
-            let is_dead = match File::open(entry.path()) {
-                Ok(file) => file.try_lock_shared().is_ok(),
+            let path = entry.path();
+            let is_dead = match File::open(&path) {
+                // One that was written anew since has its lock there.
+                Ok(file) => file.try_lock_shared().is_ok() && is_at(&file, &path),
                 // It was buried since it was listed.
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
