@@ -23,23 +23,33 @@ pub(crate) use acquaintance::Sought;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::SetOnce};
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, sync::watch};
 use zstore_core::{Error, ErrorKind, Key, Operation, ReadStore, Store};
 use zstore_directory::{FENCE, Fence, Landing, Lead, Pass, Shares};
 
 use crate::{
     flights::{Asking, Passage},
     inner::Inner,
-    sharing::{bars::Bars, books::SharedBooks},
+    sharing::{
+        bars::Bars,
+        books::SharedBooks,
+        loading::{Progress, Unsettled},
+    },
     watch::Moment,
 };
 
 /// Whoever fetches what others want too may be slow, but who is stopped must not keep them waiting for ever.
 const LEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// A journal that could not be written anew is tried again after so many milliseconds.
+const REWRITE_PAUSE_MS: u64 = 2_000;
 
 /// What this cache has of a directory that it shares.
 #[derive(Debug)]
@@ -48,13 +58,19 @@ pub(crate) struct Sharing {
     shares: Shares,
     fence: Fence,
     books: SharedBooks,
-    /// Set once it is known whether what earlier ones held is in the catalog. Nothing lands unless it is.
-    loaded: SetOnce<bool>,
+    /// Nothing lands unless what earlier ones held is in the catalog.
+    progress: watch::Sender<Progress>,
+    /// What is left to do of loading that failed.
+    unsettled: Mutex<Option<Unsettled>>,
+    /// Somebody has waited for loading as long as one operation on the tier may take: nobody else does.
+    is_slow: AtomicBool,
     /// Held by whoever asks for room.
     asking: tokio::sync::Mutex<()>,
     bars: Bars,
     /// Milliseconds that the clock had been running when more room is worth asking for again.
     ask_at: AtomicU64,
+    /// The same of writing the journal anew.
+    rewrite_at: AtomicU64,
 }
 
 impl Drop for Sharing {
@@ -78,16 +94,19 @@ impl Sharing {
             shares,
             fence,
             books: Arc::default(),
-            loaded: SetOnce::new(),
+            progress: watch::Sender::new(Progress::UnderWay),
+            unsettled: Mutex::default(),
+            is_slow: AtomicBool::new(false),
             asking: tokio::sync::Mutex::default(),
             bars: Bars::default(),
             ask_at: AtomicU64::new(0),
+            rewrite_at: AtomicU64::new(0),
         };
         Ok((sharing, orphans))
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
-        self.loaded.get() == Some(&true)
+        *self.progress.borrow() == Progress::Done
     }
 }
 
@@ -160,12 +179,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.sharing.get().is_none_or(|sharing| sharing.is_loaded())
     }
 
-    /// The same for who can wait for it, as long as one operation on the tier may take.
-    pub(crate) async fn is_ready(&self) -> bool {
-        let Some(sharing) = self.sharing.get() else { return true };
-        self.tier.bear_with(sharing.loaded.wait()).await == Some(&true)
-    }
-
     /// The lead of a fetch, if nobody else in the directory fetches the value.
     pub(crate) fn try_lead(&self, key: &Key, block: Option<u64>) -> Led {
         let Some(sharing) = self.sharing.get() else { return Led::Alone };
@@ -202,15 +215,41 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     pub(crate) async fn write_books(&self) -> bool {
         let Some(sharing) = self.sharing.get() else { return true };
         let blobs = self.catalog.lock().ledger().len();
-        // Before all is known, what is known is no journal.
+        // Before all is known, what is known is no journal. What failed is not tried for every blob: it is a walk over
+        // all that is resident.
         if sharing.is_loaded()
             && (sharing.books.is_broken() || sharing.books.is_long(blobs))
+            && sharing.rewrite_at.load(Ordering::Relaxed) <= self.running_ms()
             && !self.rewrite_books(sharing).await
         {
-            return false;
+            let next = self.running_ms().saturating_add(REWRITE_PAUSE_MS);
+            sharing.rewrite_at.store(next, Ordering::Relaxed);
         }
         let sharing = Arc::clone(sharing);
         self.written(move || sharing.books.write(sharing.shares.member())).await
+    }
+
+    /// Whether all is known that earlier ones left, for who can wait for it, as long as one operation on the tier may
+    /// take. Loading that failed is gone on with.
+    pub(crate) async fn is_ready(self: &Arc<Self>) -> bool
+    where
+        S: 'static,
+        T: 'static,
+    {
+        let Some(sharing) = self.sharing.get().filter(|sharing| !sharing.is_loaded()) else { return true };
+        self.retry_loading(sharing).await;
+        if !sharing.is_slow.load(Ordering::Relaxed) {
+            let mut progress = sharing.progress.subscribe();
+            let ended = progress.wait_for(|progress| *progress != Progress::UnderWay);
+            let is_slow = self.tier.bear_with(ended).await.is_none();
+            sharing.is_slow.store(is_slow, Ordering::Relaxed);
+        }
+        sharing.is_loaded()
+    }
+
+    /// Milliseconds that the clock has been running.
+    fn running_ms(&self) -> u64 {
+        u64::try_from(self.watch.running().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Writes down, behind the caller's back, what was read, if that has become much.

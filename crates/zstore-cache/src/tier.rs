@@ -121,6 +121,11 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::DeletePrefix, 0, self.store.sweep(prefix)).await
     }
 
+    /// Removes everything that was left unfinished, however long it takes to look for it.
+    pub(crate) async fn sweep_all(&self) -> Result<()> {
+        self.store.sweep(&Prefix::root()).await.inspect_err(|error| self.fault(error))
+    }
+
     /// Whether there is nothing at all in the tier.
     pub(crate) async fn is_empty(&self) -> Result<bool> {
         self.is_empty_below(&Prefix::root()).await

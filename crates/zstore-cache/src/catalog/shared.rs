@@ -40,6 +40,11 @@ impl Catalog {
         self.spaces.get(usize::from(home.0)).copied().unwrap_or(self.spaces[0])
     }
 
+    /// All homes, each with its space.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = (Home, Space)> {
+        (0..).map(Home).zip(self.spaces.iter().copied())
+    }
+
     /// The home of blobs of a space; none if there are too many.
     pub(crate) fn home(&mut self, space: Space) -> Option<Home> {
         let at = self.spaces.iter().position(|known| *known == space).unwrap_or_else(|| {

@@ -84,10 +84,18 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn identify(&self, sharing: &Sharing, found: Meta) -> bool {
         // What lies among blobs under a name that none of them has is not ours.
         let Some(name) = BlobName::parse(found.key.as_str()) else { return true };
-        let Ok(header) = self.read_header(&found.key).await else { return false };
+        let header = match self.read_header(&found.key).await {
+            Ok(header) => header,
+            // It may be readable soon, but what lies on a bad sector is lost.
+            Err(error) if error.is_retryable() => return false,
+            Err(_) => None,
+        };
         let header = header.filter(|(header, weight)| *weight == found.size && header.blob_bytes() == found.size);
         let header = header.map(|(header, _)| header).filter(|header| name.fits(&header.namespace, &header.content));
-        let Some(header) = header else { return self.tier.delete(&found.key).await.is_ok() };
+        let Some(header) = header else {
+            // What cannot be removed either is no reason to give up all others.
+            return self.tier.delete(&found.key).await.map_or_else(|error| !error.is_retryable(), |()| true);
+        };
         let (block_bytes, part) = match name.block() {
             Some((bytes, index)) => (bytes, Part::Block(index)),
             None => (self.settings.block_bytes, Part::Whole),

@@ -26,6 +26,8 @@ const SURPLUS: u64 = 3;
 const SURPLUS_BYTES_MIN: u64 = 1 << 20;
 /// So many vacant seats are remembered.
 const VACANT_MAX: usize = 1 << 24;
+/// A journal that lags behind by more is written anew, from what is resident then.
+const OWED_BYTES_MAX: usize = 16 << 20;
 /// About what a blob takes in a journal.
 const BLOB_BYTES: u64 = 96;
 
@@ -153,11 +155,11 @@ impl Books {
         let _turn = self.writing.lock();
         let frames = {
             let mut state = self.state.lock();
-            let frames = state.take();
             if state.broken {
-                state.owed = frames;
+                state.forget();
                 return Err(io::Error::other("the journal could not be written anew"));
             }
+            let frames = state.take();
             if frames.is_empty() {
                 return Ok(());
             }
@@ -167,7 +169,10 @@ impl Books {
         let appended = member.append(&frames);
         let mut state = self.state.lock();
         if let Err(error) = appended {
-            state.broken |= error.kind() == io::ErrorKind::InvalidData;
+            if error.kind() == io::ErrorKind::InvalidData || frames.len() > OWED_BYTES_MAX {
+                state.broken = true;
+                state.forget();
+            }
             return Err(error);
         }
         state.owed.clear();
@@ -196,37 +201,38 @@ impl Books {
     /// A walk over all residents under the catalog's lock.
     pub(crate) fn rewrite(&self, member: &Member, boot: Boot, catalog: &Mutex<Catalog>) -> io::Result<()> {
         let _turn = self.writing.lock();
+        let before;
         let journal = {
             let catalog = catalog.lock();
             let mut state = self.state.lock();
-            // All that was to be written shows in what is resident and what is under way.
-            *state = State {
-                under_way: std::mem::take(&mut state.under_way),
-                vacant: std::mem::take(&mut state.vacant),
-                next: state.next,
-                broken: true,
-                ..State::default()
-            };
-            let mut frames = Frames::default();
-            catalog.for_each_seated(&mut |seat, note| {
-                let number = state.number(note.id.home, catalog.space(note.id.home));
-                frames.extend(&mut state.events);
-                frames.blob(&note.noted(seat, number), true);
-            });
-            let under_way = std::mem::take(&mut state.under_way);
-            for (seat, note) in &under_way {
-                let number = state.number(note.id.home, catalog.space(note.id.home));
-                frames.extend(&mut state.events);
-                frames.blob(&note.noted(*seat, number), false);
+            for (home, space) in catalog.spaces() {
+                state.number(home, space);
             }
-            state.under_way = under_way;
+            let mut frames = Frames::default();
+            // As they are numbered, so that what is put down meanwhile suits the old journal and the new one.
+            for space in state.spaces_in_order(&catalog) {
+                frames.space(space);
+            }
+            let number = |note: &Note| state.numbers.get(&note.id.home).copied().unwrap_or_default();
+            catalog.for_each_seated(&mut |seat, note| frames.blob(&note.noted(seat, number(&note)), true));
+            for (seat, note) in &state.under_way {
+                frames.blob(&note.noted(*seat, number(note)), false);
+            }
+            // All that was to be written shows in that.
+            before = state.take();
             [index::head(boot), frames.finish()].concat()
         };
-        member.rewrite(&journal)?;
+        let rewritten = member.rewrite(&journal);
         let mut state = self.state.lock();
-        state.broken = false;
-        state.journal_bytes = journal.len() as u64;
-        Ok(())
+        match &rewritten {
+            Ok(()) => {
+                state.broken = false;
+                state.journal_bytes = journal.len() as u64;
+            }
+            // The old one is there, and goes on.
+            Err(_) => state.owed.splice(0..0, before).for_each(drop),
+        }
+        rewritten
     }
 }
 
@@ -241,6 +247,23 @@ impl State {
         self.numbers.insert(home, number);
         self.events.space(space);
         number
+    }
+
+    /// The spaces as the journal numbers them.
+    fn spaces_in_order(&self, catalog: &Catalog) -> Vec<Space> {
+        // Of one that is not known, nothing is in the catalog.
+        let mut spaces = vec![catalog.space(Home::OWN); usize::from(self.spaces)];
+        for (home, number) in &self.numbers {
+            if let Some(space) = spaces.get_mut(usize::from(*number)) {
+                *space = catalog.space(*home);
+            }
+        }
+        spaces
+    }
+
+    /// What happened shows in the journal that will be written anew.
+    fn forget(&mut self) {
+        (self.events, self.owed, self.touched) = Default::default();
     }
 
     fn take(&mut self) -> Vec<u8> {

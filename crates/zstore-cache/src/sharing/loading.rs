@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::spawn_blocking;
+use tokio::runtime::Handle;
 use zstore_core::{Prefix, ReadStore, Result, Store};
 use zstore_directory::Orphan;
 use zstore_format::{index::Journal, marker::MARKERS_BYTES};
@@ -29,15 +29,47 @@ const UNBOUNDED: u64 = 1 << 60;
 const ATTEMPTS_MAX: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Tells whoever waits for it how loading ended.
-struct Loaded {
+/// Loading that failed, because the disk is full or slow perhaps, is gone on with after so long.
+const RETRY_MS: u64 = 10_000;
+
+/// How far loading is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    UnderWay,
+    /// It is to be gone on with once the clock has been running for so many milliseconds.
+    Stalled(u64),
+    /// All is known that earlier ones left.
+    Done,
+}
+
+/// What is left to do once the journals were read.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    doubts: Doubts,
+    merged: Vec<Orphan>,
+}
+
+impl Unsettled {
+    /// Nothing is believed.
+    fn all() -> Self {
+        Self { doubts: Doubts { all: true, unsure: Vec::new() }, merged: Vec::new() }
+    }
+}
+
+/// Tells whoever waits for it how loading ended, even if its runtime ended before it.
+struct Loading {
     sharing: Arc<Sharing>,
+    unsettled: Option<Unsettled>,
+    /// Milliseconds that the clock must have been running for another attempt.
+    retry_at: u64,
     is_done: bool,
 }
 
-impl Drop for Loaded {
+impl Drop for Loading {
     fn drop(&mut self) {
-        let _ = self.sharing.loaded.set(self.is_done);
+        *self.sharing.unsettled.lock() = self.unsettled.take();
+        let progress = if self.is_done { Progress::Done } else { Progress::Stalled(self.retry_at) };
+        self.sharing.progress.send_replace(progress);
     }
 }
 
@@ -68,23 +100,57 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     async fn load(self: Arc<Self>, sharing: Arc<Sharing>, orphans: Vec<Orphan>) {
         // However it ends, nobody waits for it in vain.
-        let mut outcome = Loaded { sharing: Arc::clone(&sharing), is_done: false };
+        let mut loading = Loading { sharing: Arc::clone(&sharing), unsettled: None, retry_at: 0, is_done: false };
         let (inner, shared) = (Arc::clone(&self), Arc::clone(&sharing));
-        let loaded = spawn_blocking(move || inner.replay(&shared, orphans)).await;
-        let Ok(loaded) = loaded else { return };
-        let (doubts, merged) = match loaded {
-            Ok(loaded) => loaded,
+        let replay = move || inner.replay(&shared, orphans);
+        let replayed = match Handle::try_current() {
+            Ok(runtime) => match runtime.spawn_blocking(replay).await {
+                Ok(replayed) => replayed,
+                // The runtime shuts down.
+                Err(_) => return,
+            },
+            Err(_) => replay(),
+        };
+        loading.unsettled = Some(match replayed {
+            Ok((doubts, merged)) => Unsettled { doubts, merged },
             Err(error) => {
                 self.tier.fault(&self.trouble(error));
-                (Doubts { all: true, ..Doubts::default() }, Vec::new())
+                Unsettled::all()
             }
-        };
+        });
+        self.settle_all(loading).await;
+    }
+
+    /// Goes on with loading that failed, if that is due.
+    pub(super) async fn retry_loading(self: &Arc<Self>, sharing: &Arc<Sharing>) {
+        let (mut is_due, now_ms) = (false, self.running_ms());
+        sharing.progress.send_if_modified(|progress| {
+            is_due = matches!(progress, Progress::Stalled(retry_at) if *retry_at <= now_ms);
+            if is_due {
+                *progress = Progress::UnderWay;
+            }
+            is_due
+        });
+        if is_due {
+            let unsettled = sharing.unsettled.lock().take().or_else(|| Some(Unsettled::all()));
+            let loading = Loading { sharing: Arc::clone(sharing), unsettled, retry_at: 0, is_done: false };
+            let inner = Arc::clone(self);
+            self.landings.carry(async move { inner.settle_all(loading).await }).await;
+        }
+    }
+
+    /// Looks for what journals cannot be believed about, and has leave what is too much.
+    async fn settle_all(self: Arc<Self>, mut loading: Loading) {
+        let sharing = Arc::clone(&loading.sharing);
+        let Some(unsettled) = &mut loading.unsettled else { return };
         let is_disturbed = sharing.shares.is_disturbed();
-        let mut attempts = ATTEMPTS_MAX;
-        while !self.verify(&sharing, &doubts, is_disturbed).await {
-            attempts -= 1;
-            if attempts == 0 {
+        for attempt in 1.. {
+            if self.verify(&sharing, &mut unsettled.doubts, is_disturbed).await {
+                break;
+            }
+            if attempt == ATTEMPTS_MAX || Handle::try_current().is_err() {
                 // Nothing lands, for nobody can say what would have to leave.
+                loading.retry_at = self.running_ms().saturating_add(RETRY_MS);
                 return;
             }
             tokio::time::sleep(PAUSE).await;
@@ -109,18 +175,20 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         };
         self.remove(surplus).await;
         let blobs = self.catalog.lock().ledger().len();
-        if doubts.all || sharing.books.is_long(blobs) {
+        if unsettled.doubts.all || sharing.books.is_broken() || sharing.books.is_long(blobs) {
             self.rewrite_books(&sharing).await;
         }
-        if self.write_books().await {
-            for orphan in merged {
-                // It is found again by the next one otherwise, and tells nothing new.
-                let _ = orphan.bury();
-            }
-            // Only now: a kill must not make forgotten what was counted.
-            if doubts.all || is_disturbed {
-                let _ = sharing.shares.settle();
-            }
+        if !self.write_books().await {
+            loading.retry_at = self.running_ms().saturating_add(RETRY_MS);
+            return;
+        }
+        for orphan in std::mem::take(&mut unsettled.merged) {
+            // It is found again by the next one otherwise, and tells nothing new.
+            let _ = orphan.bury();
+        }
+        // Only now: a kill must not make forgotten what was counted.
+        if unsettled.doubts.all || is_disturbed {
+            let _ = sharing.shares.settle();
         }
         let held = || self.catalog.lock().ledger().charged().saturating_sub(MARKERS_BYTES);
         if !sharing.shares.is_sure() || held() < sharing.shares.granted() {
@@ -128,18 +196,18 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         // Not measured before: what was shrunk is room no more.
         self.measure_room();
-        outcome.is_done = true;
-        drop(outcome);
+        loading.is_done = true;
+        drop(loading);
         self.room_moved.notify_waiters();
     }
 
     /// Looks for what journals cannot be believed about. Whether all was seen.
-    async fn verify(&self, sharing: &Arc<Sharing>, doubts: &Doubts, is_disturbed: bool) -> bool {
+    async fn verify(&self, sharing: &Arc<Sharing>, doubts: &mut Doubts, is_disturbed: bool) -> bool {
         let seen = if doubts.all {
             // They are found with all others, if they are there.
-            doubts.unsure.iter().for_each(|doubt| sharing.books.gone(doubt.seat));
+            doubts.unsure.drain(..).for_each(|doubt| sharing.books.gone(doubt.seat));
             // Without a name, nobody can say where it was left.
-            self.tier.sweep(&Prefix::root()).await.is_ok()
+            self.tier.sweep_all().await.is_ok()
         } else {
             self.settle(sharing, &doubts.unsure).await
         };

@@ -45,7 +45,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64) {
-        let now_ms = u64::try_from(self.watch.running().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = self.running_ms();
         if weight <= self.catalog.lock().free() || now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }

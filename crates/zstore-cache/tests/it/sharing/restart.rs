@@ -9,7 +9,9 @@ use std::{
 
 use tempfile::TempDir;
 use zstore_cache::{CacheStore, RangeStrategy};
-use zstore_core::{ByteRange, Prefix, ReadStoreExt, Store, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, Store, StoreExt};
+use zstore_local::LocalStore;
+use zstore_testkit::{Faulty, ManualClock};
 
 use super::{blobs, directory, files, loaded, open};
 use crate::setup::{built, key, pattern, plant, read, source};
@@ -55,7 +57,7 @@ async fn sizes_order_and_times_come_back_and_hits_need_no_index() {
 async fn ages_go_on_after_a_restart() {
     let (scratch, source) = (TempDir::new().unwrap(), source());
     plant(&source, "k", "old").await;
-    let clock = Arc::new(zstore_testkit::ManualClock::default());
+    let clock = Arc::new(ManualClock::default());
     let open = async || {
         let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
         built(builder.max_age(Duration::from_secs(60)).clock(Arc::clone(&clock) as _)).await
@@ -274,4 +276,42 @@ async fn what_one_with_other_blocks_took_over_from_the_dead_does_not_hide_where_
     let next = loaded(&source, scratch.path(), 10_000).await;
     assert_eq!(next.info().current_size, blobs(scratch.path()), "what had to leave has left");
     assert!(blobs(scratch.path()) <= 10_000);
+}
+
+/// A disk that fails while all is counted is no reason never to keep anything again.
+#[tokio::test]
+async fn loading_that_failed_is_gone_on_with() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for name in ["a", "b", "c"] {
+        plant(&source, name, vec![7; 1000]).await;
+    }
+    let cache = loaded(&source, scratch.path(), 10_000).await;
+    for name in ["a", "b"] {
+        read(&cache, name).await.unwrap();
+    }
+    cache.flush().await;
+    drop(cache);
+    fs::write(journal(scratch.path()), "not a journal").unwrap();
+    let tier = Arc::new(Faulty::new(LocalStore::create_cache(scratch.path()).unwrap()));
+    let clock = Arc::new(ManualClock::default());
+    tier.fail_always(Operation::List, ErrorKind::Io);
+    let builder = CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).max_size(10_000);
+    let cache = built(builder.clock(Arc::clone(&clock) as _)).await;
+    cache.flush().await;
+    let before = blobs(scratch.path());
+    read(&cache, "c").await.unwrap();
+    cache.flush().await;
+    assert_eq!(blobs(scratch.path()), before, "nobody can say whether there is room");
+    tier.heal();
+    clock.advance(Duration::from_secs(60));
+    let requests = source.count();
+    for _ in 0..2 {
+        for name in ["a", "b", "c"] {
+            assert_eq!(read(&cache, name).await.unwrap(), vec![7; 1000]);
+            cache.flush().await;
+        }
+    }
+    assert_eq!(source.count(), requests + 1, "only what could not be kept was fetched again");
+    assert_eq!((cache.info().resident_blobs, cache.info().current_size), (3, blobs(scratch.path())));
+    cache.check().unwrap();
 }
