@@ -6,7 +6,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use zstore_core::{Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
+use zstore_core::{ErrorKind, Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 
 use zstore_directory::Pass;
 use zstore_format::{Content, Header, Part};
@@ -21,6 +21,7 @@ use crate::{
     name::BlobId,
     room::Claimed,
     sharing::{Leave, Led},
+    tier::Turn,
     watch::{Mark, Moment},
 };
 
@@ -107,8 +108,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
             Ok(claimed) => {
                 let _gate = self.gates.enter(&draft.id.key).await;
+                // Before the leave: writers wait for who has that, and need not wait for who waits for his turn.
+                let turn = self.tier.turn().await;
                 let Some(leave) = self.begin_landing(departure.passage) else { return Landed::Outdated };
-                self.write_blob(claimed, draft, token, &leave).await
+                self.write_blob(claimed, draft, token, &leave, turn).await
             }
         }
     }
@@ -129,7 +132,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
         if let Ok(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
-            self.write_blob(claimed, draft, token, leave).await;
+            let turn = self.tier.turn().await;
+            self.write_blob(claimed, draft, token, leave, turn).await;
         }
     }
 
@@ -139,6 +143,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         draft: Draft,
         token: &Token,
         leave: &Leave<'_>,
+        turn: Turn<'_>,
     ) -> Landed {
         let Draft { id, entry, payload, .. } = draft;
         let Ok(name) = self.blob_key(&id) else { return Landed::Outdated };
@@ -162,7 +167,12 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return Landed::TierFault;
         }
         claimed.write();
-        let written = self.tier.set(&name, payload, SetMode::Overwrite).await.is_ok();
+        let written = match self.tier.set_in_turn(turn, &name, payload, SetMode::Overwrite).await {
+            Ok(()) => true,
+            // It may still be written: it takes room until it was removed later.
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Landed::TierFault,
+            Err(_) => false,
+        };
         // A writer may have waited for this long enough, and gone on without.
         if written && self.is_in_state(&id.key, leave.state) && self.commit(&mut claimed, entry, token, leave.state) {
             return Landed::Resident;

@@ -34,6 +34,7 @@ use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::watch};
 use zstore_core::{Error, ErrorKind, Key, Operation, ReadStore, Store};
 use zstore_directory::{FENCE, Fence, Landing, Lead, Pass, Shares};
+use zstore_format::index;
 
 use crate::{
     flights::{Asking, Passage},
@@ -87,7 +88,7 @@ impl Sharing {
         namespace: u64,
         bytes_max: u64,
     ) -> io::Result<(Self, Vec<zstore_directory::Orphan>)> {
-        let (shares, orphans) = Shares::join(directory, bytes_max).await?;
+        let (shares, orphans) = Shares::join(directory, bytes_max, index::head).await?;
         let fence = Fence::open(&directory.join(FENCE), namespace)?;
         let sharing = Self {
             directory: directory.to_owned(),

@@ -11,7 +11,10 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, poll};
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+};
 use zstore_core::{
     BoxStream, ByteRange, Clock, Error, ErrorKind, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix, Ranges,
     Result, SetMode, Store,
@@ -46,9 +49,13 @@ pub(crate) struct Tier<T: ?Sized> {
     /// A bit for each kind of fault that was logged.
     logged: AtomicU32,
     /// Sets under way.
-    sets: tokio::sync::Semaphore,
+    sets: Semaphore,
     pub(crate) store: Arc<T>,
 }
+
+/// Leave to set something.
+#[derive(Debug)]
+pub(crate) struct Turn<'t>(#[expect(dead_code, reason = "held, not looked at")] Option<SemaphorePermit<'t>>);
 
 impl<T: Store + ?Sized> Tier<T> {
     pub(crate) const fn new(store: Arc<T>, timeout: Duration, clock: Arc<dyn Clock>, tallies: Arc<Tallies>) -> Self {
@@ -59,7 +66,7 @@ impl<T: Store + ?Sized> Tier<T> {
             streak: AtomicU32::new(0),
             down_until: AtomicU64::new(0),
             logged: AtomicU32::new(0),
-            sets: tokio::sync::Semaphore::const_new(CONCURRENT_MAX),
+            sets: Semaphore::const_new(CONCURRENT_MAX),
             store,
         }
     }
@@ -90,9 +97,19 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::Head, 0, self.store.head(key)).await
     }
 
+    /// A turn to set something. The time of the set begins when its turn has come: those that wait for others do not
+    /// hang.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        // It is never closed.
+        Turn(self.sets.acquire().await.ok())
+    }
+
     pub(crate) async fn set(&self, key: &Key, value: Payload, mode: SetMode) -> Result<()> {
-        // Its time begins when its turn comes: those that wait for others do not hang.
-        let _turn = self.sets.acquire().await;
+        let turn = self.turn().await;
+        self.set_in_turn(turn, key, value, mode).await
+    }
+
+    pub(crate) async fn set_in_turn(&self, _turn: Turn<'_>, key: &Key, value: Payload, mode: SetMode) -> Result<()> {
         let bytes = value.size();
         self.guard(Operation::Set, bytes, self.store.set(key, value, mode)).await.map(drop)
     }

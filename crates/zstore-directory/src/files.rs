@@ -11,3 +11,6 @@ pub const MEMBERS: &str = "members";
 
 /// The mark that [`disturb`](crate::disturb) makes.
 pub const DISTURBED: &str = "disturbed";
+
+/// The same mark while somebody counts what is there.
+pub const COUNTED: &str = "counted";

@@ -34,7 +34,7 @@ mod space;
 pub use boot::Boot;
 pub use disturbance::disturb;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
-pub use files::{DISTURBED, FENCE, MEMBERS, SHARES};
+pub use files::{COUNTED, DISTURBED, FENCE, MEMBERS, SHARES};
 pub use member::{Member, MemberId, Orphan};
 pub use shares::{Remove, Shares};
 pub use space::free_space;

@@ -63,23 +63,16 @@ pub struct Member {
 type Kept = Mutex<Vec<(MemberId, File)>>;
 
 impl Member {
-    /// Makes a new member. The caller keeps others from looking at members meanwhile, who might take it for a dead one.
-    pub(crate) fn join(cache: &Path, members: &Path) -> io::Result<Self> {
+    /// Makes a new member, whose journal begins with these bytes: one that does not is damaged, whenever its member
+    /// died. The caller keeps others from looking at members meanwhile, who might take it for a dead one.
+    pub(crate) fn join(cache: &Path, members: &Path, journal: &[u8]) -> io::Result<Self> {
         loop {
             let id = MemberId::new();
             let path = members.join(id.name());
-            match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    if let Err(error) = access::share(&file, cache).and_then(|()| file.lock()) {
-                        // Otherwise it stays for whoever comes next, as the file of one who is dead.
-                        let _ = fs::remove_file(&path);
-                        return Err(error);
-                    }
-                    let file = Mutex::new(file);
-                    return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            if !path.exists() {
+                let file = put_in_place(&path, journal, |file| access::share(file, cache))?;
+                let file = Mutex::new(file);
+                return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
             }
         }
     }
@@ -129,22 +122,8 @@ impl Member {
     pub fn rewrite(&self, bytes: &[u8]) -> io::Result<()> {
         self.check_process()?;
         let mut file = self.file.lock();
-        let path = unfinished(&self.path);
-        let mut new = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-        let mut replace = || {
-            // What was left of an earlier one goes.
-            new.set_len(0)?;
-            new.set_permissions(file.metadata()?.permissions())?;
-            new.lock()?;
-            new.write_all(bytes)?;
-            fs::rename(&path, &self.path)
-        };
-        if let Err(error) = replace() {
-            // On a full disk, others need what it takes.
-            let _ = fs::remove_file(&path);
-            return Err(error);
-        }
-        *file = new;
+        let permissions = file.metadata()?.permissions();
+        *file = put_in_place(&self.path, bytes, |file| file.set_permissions(permissions))?;
         Ok(())
     }
 
@@ -334,6 +313,25 @@ impl Drop for Orphan {
             kept.lock().extend(self.file.take().map(|file| (self.id, file)));
         }
     }
+}
+
+/// Puts a journal at its path, at once, and locks it.
+fn put_in_place(path: &Path, journal: &[u8], permit: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
+    let new = unfinished(path);
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(&new)?;
+    let placed = (|| {
+        // What was left of an earlier one goes.
+        file.set_len(0)?;
+        permit(&file)?;
+        file.lock()?;
+        file.write_all(journal)?;
+        fs::rename(&new, path)
+    })();
+    if placed.is_err() {
+        // On a full disk, others need what it takes.
+        let _ = fs::remove_file(&new);
+    }
+    placed.map(|()| file)
 }
 
 /// Where a journal is written anew.

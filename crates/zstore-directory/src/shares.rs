@@ -63,7 +63,8 @@ struct Hold {
 }
 
 impl Shares {
-    /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes.
+    /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes. `journal` tells how a
+    /// journal of this boot begins.
     ///
     /// The dead are found by it: what they held is counted to this member from now on, and for it to take over or remove.
     /// If the file tells nothing, because it is lost or damaged or of another boot, and nobody else lives, all room is
@@ -81,7 +82,11 @@ impl Shares {
     /// # Cost
     /// Some ten calls of the system and three for each member, and one for each share that is taken over; it waits a second
     /// at most for others who do such a thing. Two file descriptors, and one for each of the dead until it is buried.
-    pub async fn join(path: &Path, bytes_max: u64) -> io::Result<(Self, Vec<Orphan>)> {
+    pub async fn join(
+        path: &Path,
+        bytes_max: u64,
+        journal: impl Fn(Boot) -> Vec<u8> + Send,
+    ) -> io::Result<(Self, Vec<Orphan>)> {
         let (cache, members, path) = (path, path.join(MEMBERS), path.join(SHARES));
         loop {
             access::make_directory(&members, cache)?;
@@ -93,7 +98,7 @@ impl Shares {
             if !member::is_at(&file, &path) {
                 continue;
             }
-            let member = Member::join(cache, &members)?;
+            let member = Member::join(cache, &members, &journal(boot()))?;
             let account = Arc::new(Account::new(file, member.id().0));
             let (cache, boot, turn) = (cache.to_owned(), boot(), Arc::default());
             let mut shares = Self { cache, path, members, member, boot, bytes_max, account, is_sure: true, turn };
@@ -156,13 +161,20 @@ impl Shares {
         disturb(&self.cache)
     }
 
-    /// Whether books may tell of files that others removed, or not tell of some that are there.
-    #[must_use]
-    pub fn is_disturbed(&self) -> bool {
-        disturbance::is_disturbed(&self.cache)
+    /// This member is about to count what is there. Whether books may be wrong: what is disturbed from here on is for
+    /// the next one to count.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// Two calls of the system.
+    pub fn begin_count(&self) -> io::Result<bool> {
+        disturbance::begin_count(&self.cache)
     }
 
-    /// This member has counted what is there. If nobody else lives, whose books may be wrong too, all are right.
+    /// This member has counted what is there. If nobody else lives, whose books may be wrong too, all are right that
+    /// were wrong when the [counting began](Self::begin_count).
     ///
     /// # Errors
     /// What the system refuses.
@@ -170,7 +182,7 @@ impl Shares {
     /// # Cost
     /// A call of the system; a few more if there is the mark.
     pub fn settle(&self) -> io::Result<()> {
-        if self.is_disturbed() && self.member.all(&self.members)?.len() == 1 {
+        if disturbance::is_being_counted(&self.cache) && self.member.all(&self.members)?.len() == 1 {
             disturbance::settle(&self.cache)
         } else {
             Ok(())
@@ -369,14 +381,14 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let files = || fs::read_dir(directory.path().join(MEMBERS)).unwrap().count();
         runtime.block_on(async {
-            let (poor, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (poor, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             poor.withdraw();
             assert_eq!(files(), 0);
-            let (holder, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (holder, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             holder.grow(10).await.unwrap();
             let id = holder.member().id();
             holder.withdraw();
-            let (_, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (_, orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             assert_eq!(orphans.first().unwrap().id(), id);
         });
     }
@@ -386,7 +398,7 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+            let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap().0;
             let (dying, mut finder, other) = (join().await, join().await, join().await);
             finder.grow(100).await.unwrap();
             dying.grow(600).await.unwrap();

@@ -143,7 +143,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     async fn settle_all(self: Arc<Self>, mut loading: Loading) {
         let sharing = Arc::clone(&loading.sharing);
         let Some(unsettled) = &mut loading.unsettled else { return };
-        let is_disturbed = sharing.shares.is_disturbed();
+        let is_disturbed = match sharing.shares.begin_count() {
+            Ok(is_disturbed) => is_disturbed,
+            Err(error) => {
+                self.tier.fault(&self.trouble(error));
+                true
+            }
+        };
         for attempt in 1.. {
             if self.verify(&sharing, &mut unsettled.doubts, is_disturbed).await {
                 break;

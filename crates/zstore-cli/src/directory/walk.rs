@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::fs::FileType;
-use zstore_directory::{DISTURBED, FENCE, MEMBERS, SHARES};
+use zstore_directory::{COUNTED, DISTURBED, FENCE, MEMBERS, SHARES};
 use zstore_format::{
     BLOBS, BlobName,
     marker::{FORMAT, TAG},
@@ -16,7 +16,7 @@ use super::root::{Facts, Root, unreadable};
 use crate::problem::Problem;
 
 /// Books of the processes that use the directory, but for those that each keeps of its own.
-const INDEX: [&str; 3] = [SHARES, FENCE, DISTURBED];
+const INDEX: [&str; 4] = [SHARES, FENCE, DISTURBED, COUNTED];
 /// How the names of files begin and end that are being written.
 const TEMPORARY: (&str, &str) = (".zstore-", ".tmp");
 

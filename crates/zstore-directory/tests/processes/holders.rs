@@ -22,7 +22,7 @@ const STEPS: u64 = 4000;
 pub(crate) fn hold(directory: &Path, seed: u64) {
     run(async {
         let mut seed = Seed::new(seed);
-        let (shares, orphans) = Shares::join(directory, BYTES_MAX).await.unwrap();
+        let (shares, orphans) = Shares::join(directory, BYTES_MAX, |_| Vec::new()).await.unwrap();
         let own = home(directory, shares.member().id());
         fs::create_dir_all(&own).unwrap();
         take_over(directory, &own, orphans);
@@ -97,7 +97,7 @@ fn sum_of_all(directory: &Path) -> u64 {
 
 /// The first member of all has nothing to count, and leaves. Then there is something.
 pub(crate) async fn begin(directory: &Path) {
-    let (first, orphans) = Shares::join(directory, 1000).await.unwrap();
+    let (first, orphans) = Shares::join(directory, 1000, |_| Vec::new()).await.unwrap();
     assert!(orphans.is_empty() && first.is_sure());
     assert_eq!(first.granted(), 0);
     first.leave().await.unwrap();
@@ -123,7 +123,7 @@ pub(crate) fn the_bound_holds_over_members_that_are_killed() {
     }
     workers.into_iter().for_each(Worker::kill);
     run(async {
-        let (last, orphans) = Shares::join(directory.path(), BYTES_MAX).await.unwrap();
+        let (last, orphans) = Shares::join(directory.path(), BYTES_MAX, |_| Vec::new()).await.unwrap();
         assert!(!orphans.is_empty());
         let bytes = sum_of_all(directory.path());
         assert!(bytes <= last.granted() && last.granted() <= BYTES_MAX, "{bytes} bytes with {}", last.granted());
@@ -136,7 +136,7 @@ pub(crate) fn what_the_dead_held_is_taken_over_once() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap();
+        let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         let (dying, _) = join().await;
         dying.grow(600).await.unwrap();
         let id = dying.member().id();
@@ -177,8 +177,8 @@ pub(crate) fn a_share_grows_by_pieces_and_shrinks() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let (one, _) = Shares::join(directory.path(), 6400).await.unwrap();
-        let (other, _) = Shares::join(directory.path(), 6400).await.unwrap();
+        let (one, _) = Shares::join(directory.path(), 6400, |_| Vec::new()).await.unwrap();
+        let (other, _) = Shares::join(directory.path(), 6400, |_| Vec::new()).await.unwrap();
         assert_eq!(one.grow(1).await.unwrap(), 100, "a piece");
         assert_eq!(one.grow(100).await.unwrap(), 100);
         assert_eq!(one.grow(5000).await.unwrap(), 5000);
@@ -189,7 +189,7 @@ pub(crate) fn a_share_grows_by_pieces_and_shrinks() {
         assert_eq!(one.granted(), 200, "shrinking to more gives nothing");
         assert_eq!(one.granted_to_all().await.unwrap(), 3200);
         // A bound that was lowered since: nobody gets more, and nobody loses what he has.
-        let (third, _) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (third, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         assert_eq!(third.grow(1).await.unwrap(), 0);
     });
 }
@@ -198,7 +198,7 @@ pub(crate) fn a_kill_in_a_take_over_counts_nothing_twice() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap();
+        let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         let (path, mut dead) = (directory.path().join("shares"), Vec::new());
         // Two die with a share; who takes over is killed after each of its writes: whatever it has written, in order.
         for bytes in [600, 300] {
@@ -225,7 +225,7 @@ pub(crate) fn a_share_that_two_change_at_once_is_what_the_last_left() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let (shares, _) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (shares, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         shares.grow(600).await.unwrap();
         let file = File::open(directory.path().join("shares")).unwrap();
         file.lock().unwrap();
@@ -245,10 +245,10 @@ pub(crate) fn a_directory_that_was_removed_gives_no_room() {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("cache");
         fs::create_dir(&path).unwrap();
-        let (old, _) = Shares::join(&path, 1000).await.unwrap();
+        let (old, _) = Shares::join(&path, 1000, |_| Vec::new()).await.unwrap();
         fs::remove_dir_all(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        let (new, orphans) = Shares::join(&path, 1000).await.unwrap();
+        let (new, orphans) = Shares::join(&path, 1000, |_| Vec::new()).await.unwrap();
         assert!(orphans.is_empty());
         assert_eq!(old.grow(1000).await.unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(new.grow(1000).await.unwrap(), 1000);
@@ -260,13 +260,13 @@ pub(crate) fn shares_that_are_lost_are_no_loss_once_nobody_lives() {
         for lost in [0, 32, 64] {
             let directory = TempDir::new().unwrap();
             begin(directory.path()).await;
-            let (dying, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (dying, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             dying.grow(600).await.unwrap();
             drop(dying);
             // The length is there or not, and the bytes are not.
             let path = directory.path().join("shares");
             fs::write(&path, vec![0; lost]).unwrap();
-            let (heir, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (heir, orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             assert_eq!((heir.granted(), orphans.len()), (1000, 1), "until it has counted");
         }
     });
@@ -276,21 +276,21 @@ pub(crate) fn damaged_shares_are_no_loss_once_nobody_lives() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let (living, _) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (living, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         living.grow(10).await.unwrap();
         let path = directory.path().join("shares");
         let mut bytes = fs::read(&path).unwrap();
         bytes[40] ^= 1;
         fs::write(&path, &bytes).unwrap();
         for _ in 0..3 {
-            let error = Shares::join(directory.path(), 1000).await.unwrap_err();
+            let error = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "who lives may hold more than anybody can tell");
         }
         let members = fs::read_dir(directory.path().join("members")).unwrap().count();
         assert_eq!(members, 1, "who could not join is none");
         let id = living.member().id();
         drop(living);
-        let (heir, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (heir, orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         assert_eq!(heir.granted(), 1000, "until it has counted");
         assert!(orphans.iter().any(|orphan| orphan.id() == id));
         heir.shrink(|| 10).await.unwrap();
@@ -302,7 +302,7 @@ pub(crate) fn the_dead_are_found_again_after_an_error() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+        let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap().0;
         let (dying, finder) = (join().await, join().await);
         dying.grow(600).await.unwrap();
         drop(dying);
@@ -322,7 +322,7 @@ pub(crate) fn shares_of_another_boot_tell_nothing() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let (dying, _) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (dying, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         assert!(dying.is_sure());
         dying.grow(600).await.unwrap();
         drop(dying);
@@ -333,7 +333,7 @@ pub(crate) fn shares_of_another_boot_tell_nothing() {
         let checksum = crc32fast::hash(&bytes[..16]).to_le_bytes();
         bytes[16..20].copy_from_slice(&checksum);
         fs::write(&path, &bytes).unwrap();
-        let (heir, orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (heir, orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         assert_eq!((heir.is_sure(), heir.granted(), orphans.len()), (false, 1000, 1));
     });
 }
@@ -342,7 +342,7 @@ pub(crate) fn a_journal_is_gone_on_with_or_written_anew() {
     run(async {
         let directory = TempDir::new().unwrap();
         begin(directory.path()).await;
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap();
+        let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         let (dying, _) = join().await;
         dying.member().append(b"one ").unwrap();
         let id = dying.member().id();
@@ -372,14 +372,14 @@ pub(crate) fn nothing_is_left_of_a_journal_that_was_being_written_anew() {
         let members = directory.path().join("members");
         let (mut dead, mut killed) = (Vec::new(), Vec::new());
         for _ in 0..2 {
-            let (dying, _) = Shares::join(directory.path(), 1000).await.unwrap();
+            let (dying, _) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
             dying.member().append(b"journal").unwrap();
             killed.push(members.join(format!("{}.new", dying.member().id())));
             dead.push(dying);
         }
         drop(dead);
         killed.iter().for_each(|path| fs::write(path, b"jour").unwrap());
-        let (heir, mut orphans) = Shares::join(directory.path(), 1000).await.unwrap();
+        let (heir, mut orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         heir.member().inherit(orphans.pop().unwrap()).unwrap();
         orphans.pop().unwrap().bury().unwrap();
         assert_eq!(fs::read_dir(&members).unwrap().count(), 1);

@@ -18,7 +18,7 @@ use crate::{holders::begin, run};
 /// Two of them, of which one has all there is.
 async fn rich_and_poor(directory: &Path, bytes_max: u64) -> (Shares, Shares) {
     begin(directory).await;
-    let join = async || Shares::join(directory, bytes_max).await.unwrap().0;
+    let join = async || Shares::join(directory, bytes_max, |_| Vec::new()).await.unwrap().0;
     let (rich, poor) = (join().await, join().await);
     assert_eq!(rich.grow(bytes_max).await.unwrap(), bytes_max);
     assert_eq!(poor.grow(50).await.unwrap(), 0, "there is nothing left");
@@ -85,7 +85,7 @@ pub(crate) fn the_dead_have_no_part() {
         let directory = TempDir::new().unwrap();
         let (_rich, poor) = rich_and_poor(directory.path(), 1000).await;
         // One is dead and found, another is not.
-        let join = async || Shares::join(directory.path(), 1000).await.unwrap().0;
+        let join = async || Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap().0;
         drop(join().await);
         poor.find_orphans().await.unwrap();
         drop(join().await);
