@@ -24,13 +24,6 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// The time `at`, if it is one that this watch has not seen pass: what an earlier process noted. If it is still
-    /// to come, it was told by another clock, and compares with no time of this one.
-    pub(crate) fn noted(at: Timestamp, now: Self) -> Self {
-        let known = now.since(Self { at, ..now }).is_some();
-        Self { at, setbacks: if known { now.setbacks } else { u64::MAX } }
-    }
-
     /// How long before `self` that was; none if the clock was set back since, or if that is still to come.
     pub(crate) fn since(self, earlier: Self) -> Option<Duration> {
         // Readings of one instant may differ by the slack that is no setback.
@@ -80,13 +73,15 @@ pub(crate) struct Watch {
     /// How long the clock had been running by then, or a little later.
     running_ms: AtomicU64,
     setbacks: AtomicU64,
+    /// The latest time that it showed, or would have shown, before it was set back: it shows times until then twice.
+    twice_until_ms: AtomicU64,
 }
 
 impl Watch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let latest_ms = AtomicU64::new(clock.now().as_millis());
         let running_ms = AtomicU64::new(whole_ms(clock.running()));
-        Self { clock, latest_ms, running_ms, setbacks: AtomicU64::new(0) }
+        Self { clock, latest_ms, running_ms, setbacks: AtomicU64::new(0), twice_until_ms: AtomicU64::new(0) }
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -100,6 +95,7 @@ impl Watch {
         let running_ms = whole_ms(self.clock.running());
         let ran_ms = running_ms.saturating_sub(self.running_ms.load(Ordering::Acquire));
         if now_ms.saturating_add(SETBACK_MS) < latest_ms.saturating_add(ran_ms) {
+            self.twice_until_ms.fetch_max(latest_ms.saturating_add(ran_ms), Ordering::AcqRel);
             // Counted before the latest time falls back: whoever reads the new time sees the count too.
             self.setbacks.fetch_add(1, Ordering::AcqRel);
             self.running_ms.fetch_max(running_ms, Ordering::AcqRel);
@@ -110,6 +106,16 @@ impl Watch {
             self.latest_ms.fetch_max(now_ms, Ordering::AcqRel);
         }
         now
+    }
+
+    /// The time `at`, if it is one that this watch has not seen pass: what another process noted. If it is still to
+    /// come, it was told by another clock, and if it was shown twice, nobody knows how long ago it was: then it compares
+    /// with no time of this one.
+    pub(crate) fn noted(&self, at: Timestamp) -> Moment {
+        let now = self.moment();
+        let is_known = now.since(Moment { at, ..now }).is_some()
+            && (now.setbacks == 0 || at.as_millis() > self.twice_until_ms.load(Ordering::Acquire));
+        Moment { at, setbacks: if is_known { now.setbacks } else { u64::MAX } }
     }
 
     /// For the difference of two readings.
@@ -229,12 +235,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_of_a_time_to_come_compares_with_none() {
-        let now = moment(10_000, 3);
-        let noted = |at_ms: u64| Moment::noted(Timestamp::from_millis(at_ms), now);
-        assert_eq!(now.since(noted(4_000)), Some(Duration::from_secs(6)));
-        assert_eq!(now.since(noted(12_000)), None);
-        assert_eq!(moment(20_000, 3).since(noted(12_000)), None, "nor later");
+    fn what_was_noted_of_a_time_to_come_or_shown_twice_compares_with_none() {
+        let hands = Arc::new(Hands(Mutex::new(10_000)));
+        let watch = Watch::new(Arc::clone(&hands) as _);
+        let noted = |at_ms: u64| watch.noted(Timestamp::from_millis(at_ms));
+        assert_eq!(watch.moment().since(noted(4_000)), Some(Duration::from_secs(6)));
+        assert_eq!(watch.moment().since(noted(12_000)), None);
+        assert_eq!(moment(20_000, 0).since(noted(12_000)), None, "nor later");
+        *hands.0.lock() = 50_000;
+        watch.now();
+        // Whatever was noted until then may be older than it looks.
+        *hands.0.lock() = 20_000;
+        assert_eq!(watch.moment().since(noted(4_000)), None);
+        *hands.0.lock() = 60_000;
+        assert_eq!(watch.moment().since(noted(50_000)), None);
+        assert_eq!(watch.moment().since(noted(51_000)), Some(Duration::from_secs(9)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     inner::Inner,
     name::BlobId,
     tier::CONCURRENT_MAX,
-    watch::{Mark, Moment},
+    watch::Mark,
 };
 
 /// What is wanted of a value.
@@ -142,7 +142,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// What the catalog keeps of a header that was found.
     pub(crate) fn entry_of(&self, header: Header) -> Entry {
         let place = Place::Blob { stamp: header.stamp, header_bytes: header.len };
-        let validated = Mark::new(Moment::noted(header.fetched, self.watch.moment()));
+        let validated = Mark::new(self.watch.noted(header.fetched));
         Entry { content: header.content, fetched: header.fetched, validated, place }
     }
 
