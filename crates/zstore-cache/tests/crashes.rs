@@ -23,8 +23,6 @@ mod judge;
 mod player;
 #[path = "crashes/register.rs"]
 mod register;
-#[path = "crashes/seed.rs"]
-mod seed;
 #[path = "crashes/value.rs"]
 mod value;
 
@@ -32,10 +30,21 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{ground::Ground, judge::Plan};
 
+/// What this program is told that runs where it may mount a disk.
+const SMALL_DISK: &str = "on-a-small-disk";
+
+/// A disk that holds less than the bound and is filled to the last byte now and then; in the end it may not be written.
+fn on_a_small_disk() {
+    let plan = Plan { kills: 40, players: 4, seed: 6, ..Plan::new(Ground::small_disk()) };
+    judge::run(&plan);
+    judge::look_on(&plan.ground);
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     match &words[..] {
         [_, worker, place, seed] if worker == "worker" => return player::play(place.as_ref(), seed.parse().unwrap()),
+        [_, within] if within == SMALL_DISK => return on_a_small_disk(),
         [_, soak, minutes] if soak == "soak" => return judge::soak(minutes.parse().unwrap()),
         _ => {}
     }
@@ -61,6 +70,9 @@ fn main() {
         trial("what_is_torn_while_nobody_looks_is_found_dropped_and_had_again", || {
             judge::run(&Plan { kills: 40, players: 1, seed: 5, tears: true, ..Plan::new(Ground::disk()) });
         }),
+        // Without a user name space of its own it cannot mount anything.
+        trial("nor_on_a_disk_that_is_full_and_then_may_not_be_written", ground::run_with_mounts)
+            .with_ignored_flag(!ground::can_mount()),
     ];
     let mut arguments = Arguments::from_args();
     // One at a time: each has processes enough.

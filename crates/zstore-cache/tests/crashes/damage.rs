@@ -6,7 +6,9 @@ use std::{
     path::Path,
 };
 
-use crate::{judge::files, seed::Seed};
+use zstore_testkit::Seed;
+
+use crate::judge::files;
 
 /// Tears some blobs, and sometimes a journal. Answers how many files that were.
 pub(crate) fn tear(cache: &Path, seed: &mut Seed) -> u64 {

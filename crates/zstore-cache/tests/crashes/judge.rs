@@ -16,13 +16,14 @@ use nix::{
     unistd::Pid,
 };
 use zstore_core::{ReadStore, ReadStoreExt};
+use zstore_format::marker::MARKERS_BYTES;
+use zstore_testkit::Seed;
 
 use crate::{
     damage,
     ground::Ground,
     player::{self, BOUND},
     register::Register,
-    seed::Seed,
     value::{self, VALUES},
 };
 
@@ -60,7 +61,7 @@ pub(crate) fn run(plan: &Plan) -> Counts {
     let place = plan.ground.scratch.path();
     drop(Register::open(place));
     fs::create_dir_all(plan.ground.cache()).unwrap();
-    let mut seed = Seed(plan.seed);
+    let mut seed = Seed::new(plan.seed);
     let mut counts = Counts::default();
     let mut players: Vec<Player> = (0..plan.players).map(|_| Player::start(plan, &mut seed, &mut counts)).collect();
     let foreign = plant_foreign(&plan.ground.cache());
@@ -70,6 +71,9 @@ pub(crate) fn run(plan: &Plan) -> Counts {
         weigh(&players, &plan.ground.cache(), &mut counts);
         players.swap_remove(at).kill();
         counts.kills += 1;
+        if plan.ground.is_small {
+            plan.ground.fill(seed.below(2) == 0);
+        }
         if plan.tears && players.is_empty() {
             counts.torn += damage::tear(&plan.ground.cache(), &mut seed);
         }
@@ -79,6 +83,7 @@ pub(crate) fn run(plan: &Plan) -> Counts {
         player.kill();
         counts.kills += 1;
     }
+    plan.ground.fill(false);
     look_at_what_is_left(&plan.ground, &mut counts);
     assert!(foreign.iter().all(|path| fs::read(path).unwrap() == b"foreign"), "a file that is not ours was touched");
     counts.checked += checked(place);
@@ -88,7 +93,7 @@ pub(crate) fn run(plan: &Plan) -> Counts {
 
 /// Goes on for so many minutes, in every way, and tells what was done.
 pub(crate) fn soak(minutes: u64) {
-    let (begun, mut seed, mut all) = (Instant::now(), Seed(minutes), Counts::default());
+    let (begun, mut seed, mut all) = (Instant::now(), Seed::new(minutes), Counts::default());
     let mut rounds = 0;
     while begun.elapsed() < Duration::from_secs(60 * minutes) {
         let ground = if seed.below(3) == 0 { Ground::memory() } else { Ground::disk() };
@@ -175,7 +180,7 @@ fn weigh(players: &[Player], cache: &Path, counts: &mut Counts) {
     }
     assert!(all_stopped, "a player found something wrong and ended");
     let bytes = sum(&cache.join("blobs"));
-    assert!(bytes <= BOUND, "{bytes} bytes are held");
+    assert!(bytes + MARKERS_BYTES <= BOUND, "{bytes} bytes are held");
     counts.weighings += 1;
     for player in players {
         kill(player.pid(), Signal::SIGCONT).unwrap();
@@ -212,6 +217,23 @@ fn look_at_what_is_left(ground: &Ground, counts: &mut Counts) {
         }
         cache.flush().await;
         assert_eq!(cache.info().current_size, sum(&ground.cache().join("blobs")));
+    });
+}
+
+/// A directory that may not be written: what is there is served, and nothing is stored.
+pub(crate) fn look_on(ground: &Ground) {
+    ground.make_read_only();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cache = player::open(ground.scratch.path()).await;
+        let before = sum(&ground.cache());
+        for value in 0..VALUES {
+            let there = cache.source().get_bytes(&player::key(value)).await.unwrap();
+            assert_eq!(cache.get_bytes(&player::key(value)).await.unwrap(), there, "value {value}");
+        }
+        cache.flush().await;
+        assert!(cache.stats().hits > 0, "{:?}", cache.stats());
+        assert_eq!(sum(&ground.cache()), before);
     });
 }
 

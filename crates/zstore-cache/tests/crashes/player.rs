@@ -13,10 +13,10 @@ use std::{
 use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Key, Prefix, ReadStore, ReadStoreExt, Result, Store, StoreExt};
 use zstore_local::LocalStore;
+use zstore_testkit::Seed;
 
 use crate::{
     register::Register,
-    seed::Seed,
     value::{self, BELOW, VALUES},
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn play(place: &Path, seed: u64) {
                     cache: cache.clone(),
                     // Of its own, for locks are those of an open file.
                     register: Register::open(place),
-                    seed: Seed(seed.wrapping_mul(31).wrapping_add(task)),
+                    seed: Seed::new(seed.wrapping_mul(31).wrapping_add(task)),
                     checked: Arc::clone(&checked),
                 };
                 tokio::spawn(player.play())
