@@ -125,3 +125,34 @@ fn disturb(cache: &Path) -> io::Result<()> {
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use zstore_core::Key;
+    use zstore_directory::DISTURBED;
+    use zstore_format::{Namespace, Part, marker::FORMAT};
+
+    use super::*;
+
+    #[test]
+    fn whoever_takes_the_mark_away_meanwhile_finds_it_again() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        fs::write(at(FORMAT.0), FORMAT.1).unwrap();
+        fs::create_dir(at(MEMBERS)).unwrap();
+        let space = Namespace::new("n", 4096).unwrap().space();
+        let (root, mut removal) = (Root::open(scratch.path()).unwrap(), Removal::default());
+        for key in ["a", "b"] {
+            let name = space.blob_key(&Key::new(key).unwrap(), Part::Whole).unwrap();
+            fs::create_dir_all(at(name.as_str()).parent().unwrap()).unwrap();
+            fs::write(at(name.as_str()), "blob").unwrap();
+            assert!(removal.blob(&root, &BlobName::parse(name.as_str()).unwrap()));
+            fs::remove_file(at(DISTURBED)).unwrap();
+        }
+        removal.finish(&root);
+        assert!(at(DISTURBED).exists());
+        assert_eq!((removal.removed_blobs, removal.removed_bytes, removal.failed), (2, 8, 0));
+    }
+}
