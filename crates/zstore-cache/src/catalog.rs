@@ -1,77 +1,29 @@
 //! The catalog: what is resident, found by blob and by key.
 
+mod entry;
+mod guests;
+mod leaving;
+mod parts;
 mod shared;
 
+pub(crate) use entry::{Entry, Place, Record};
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
-use bytes::Bytes;
 use foldhash::quality::RandomState;
-use zstore_core::{Key, Meta, Prefix, Timestamp, Version};
-use zstore_directory::Pass;
+use zstore_core::{Key, Meta, Timestamp, Version};
 use zstore_format::{Content, Part, Space, blob_id};
 use zstore_policy::{Grant, Leaving, Ledger, Lookup, Policy, Reason, Refused, Reservation, Terms};
 
 use crate::{
     name::{BlobId, Home},
     sharing::books::{Note, SharedBooks},
-    watch::{Mark, Moment},
+    watch::Moment,
 };
-
-/// What is kept of a resident.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) content: Content,
-    /// When the fetch began: the source held these bytes at that time or later.
-    pub(crate) fetched: Timestamp,
-    /// When the source was last asked and still held them.
-    pub(crate) validated: Mark,
-    pub(crate) place: Place,
-}
-
-impl Entry {
-    /// Whether a source that was asked at `asked` knows at least as much as this.
-    fn is_older_than(&self, asked: Moment) -> bool {
-        asked.may_follow(self.validated.get())
-    }
-
-    const fn is_absence(&self) -> bool {
-        matches!(self.content, Content::Absent(_))
-    }
-}
-
-/// Where the bytes of a resident are.
-#[derive(Debug)]
-pub(crate) enum Place {
-    /// In a tier that shares its memory: here are the very bytes.
-    Held(Bytes),
-    /// In a blob of the tier that bears this stamp and has a header of so many bytes.
-    Blob { stamp: u64, header_bytes: usize },
-}
-
-/// What the ledger keeps beside a resident.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    /// What its blob says; not known if it is only known from an index, or was perhaps written over since.
-    entry: Option<Arc<Entry>>,
-    /// What it is called in the journal of a directory that is shared.
-    seat: Option<u32>,
-    fetched: Timestamp,
-    is_absence: bool,
-}
-
-/// A blob of another cache that shares the directory: it takes no room of this one's.
-#[derive(Debug)]
-struct Guest {
-    entry: Arc<Entry>,
-    weight: u64,
-    expires: Option<Timestamp>,
-}
-
-/// What is known of so many blobs of others; it can be had again from the blobs.
-const GUESTS_MAX: usize = 1 << 16;
+use parts::Parts;
 
 pub(crate) type Gone = Leaving<BlobId, Record>;
 pub(crate) type Claim = Reservation<BlobId>;
@@ -92,20 +44,6 @@ pub(crate) struct Catalog {
     books: Option<SharedBooks>,
     /// Where blobs lie: this cache's own, then those of others whose blobs are in the books.
     spaces: Vec<Space>,
-}
-
-/// What may be in the tier of one value.
-#[derive(Debug, Default)]
-struct Parts {
-    /// Every part that is resident, reserved or leaving, with how often: a part may leave while its successor is
-    /// written.
-    counts: BTreeMap<Part, usize>,
-    /// Blobs of others.
-    guests: BTreeMap<Part, Guest>,
-    /// As far as writes change it, the value is known in this state.
-    state: Option<Pass>,
-    /// The value found no room as a whole, since something of it came to be here.
-    whole_refused: bool,
 }
 
 impl Catalog {
@@ -145,15 +83,6 @@ impl Catalog {
         let Some(resident) = self.ledger.peek(id) else { return self.guest(id, now) };
         let useful = resident.expires.is_none_or(|expires| expires > now.as_millis());
         resident.record.entry.clone().filter(|_| useful)
-    }
-
-    fn guest(&self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
-        if self.guests == 0 {
-            return None;
-        }
-        let guest = self.keys.get(&id.key)?.guests.get(&id.part)?;
-        let useful = guest.expires.is_none_or(|expires| expires > now);
-        useful.then(|| Arc::clone(&guest.entry))
     }
 
     /// The blocks among `indices` of the value that `meta` tells of.
@@ -336,143 +265,6 @@ impl Catalog {
         gone
     }
 
-    pub(crate) fn leave(&mut self, id: &BlobId, reason: Reason) -> Option<Gone> {
-        let gone = self.ledger.leave(id, reason);
-        gone.iter().for_each(|gone| self.put_down_leaving(gone));
-        gone
-    }
-
-    fn put_down_leaving(&mut self, gone: &Gone) {
-        self.wake_leaving(&gone.key);
-        let Some((books, record)) = self.books.as_ref().zip(gone.record.as_ref()) else { return };
-        if let Some(seat) = record.seat {
-            let Record { fetched, is_absence, .. } = *record;
-            books.leaving(seat, Note { id: gone.key.clone(), weight: gone.weight, fetched, is_absence });
-        }
-    }
-
-    fn put_down_gone(&self, seat: Option<u32>) {
-        if let (Some(books), Some(seat)) = (&self.books, seat) {
-            books.gone(seat);
-        }
-    }
-
-    /// Takes every blob of `key` out of service. Answers those, and all other parts that may be in the tier because
-    /// they are leaving on behalf of others.
-    pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
-        self.forget_guests(key);
-        let mut parts: Vec<Part> = self.parts_of(key).collect();
-        let gone = self.leave_parts(key, &parts, reason, |_, _| true);
-        parts.retain(|part| gone.iter().all(|gone| gone.key.part != *part));
-        (gone, parts)
-    }
-
-    /// Takes the blobs of a key out of service that cannot stand beside `content`: those of another version of the
-    /// value, what a whole value makes needless, and what does not last, for it may be of another version unseen.
-    pub(crate) fn leave_beside(&mut self, content: &Content, part: Part, lasts: impl Fn(&Entry) -> bool) -> Vec<Gone> {
-        let key = content.key();
-        let parts: Vec<Part> = self.parts_of(key).collect();
-        let (own, own_part) = (content.extent(), part);
-        // What is not known is asked for its version before it is served.
-        self.leave_parts(key, &parts, Reason::Replaced, |part, entry| {
-            match (content, entry.map(|entry| &entry.content)) {
-                (Content::Block(meta, _), Some(Content::Block(other, at))) => {
-                    own == *at || !meta.is_same_value(other) || !entry.is_some_and(&lasts)
-                }
-                (Content::Block(..), None) => part == Part::Whole || part == own_part,
-                _ => true,
-            }
-        })
-    }
-
-    /// Takes the blobs of a value out of service that are older than `asked` and not of the version that the source
-    /// had then; none was, if it had no such value. What may be of that version is kept if it `stays`, which is told
-    /// too whether it is that very version for sure.
-    pub(crate) fn leave_outdated(
-        &mut self,
-        key: &Key,
-        found: Option<&Meta>,
-        asked: Moment,
-        stays: impl Fn(&Entry, bool) -> bool,
-    ) -> Vec<Gone> {
-        let parts: Vec<Part> = self.parts_of(key).collect();
-        self.leave_parts(key, &parts, Reason::Replaced, |_, entry| {
-            // What is not known is asked for its version before it is served.
-            let Some(entry) = entry else { return found.is_none() };
-            let same = entry.content.meta().zip(found).is_some_and(|(own, found)| {
-                own.is_same_value(found) && stays(entry, own.version.matches(&found.version))
-            });
-            !same && entry.is_older_than(asked)
-        })
-    }
-
-    fn leave_parts(
-        &mut self,
-        key: &Key,
-        parts: &[Part],
-        reason: Reason,
-        leaves: impl Fn(Part, Option<&Entry>) -> bool,
-    ) -> Vec<Gone> {
-        if let Some(own) = self.keys.get_mut(key) {
-            let before = own.guests.len();
-            own.guests.retain(|part, guest| !leaves(*part, Some(&guest.entry)));
-            self.guests -= before - own.guests.len();
-        }
-        let ids = parts.iter().map(|part| BlobId::new(key.clone(), *part));
-        let gone: Vec<Gone> = ids
-            .filter_map(|id| {
-                let resident = self.ledger.peek(&id);
-                let leaves = resident.is_some_and(|resident| leaves(id.part, resident.record.entry.as_deref()));
-                if leaves { self.leave(&id, reason) } else { None }
-            })
-            .collect();
-        self.drop_if_empty(key);
-        gone
-    }
-
-    /// Takes every blob out of service whose key is chosen.
-    pub(crate) fn leave_where(&mut self, reason: Reason, mut chosen: impl FnMut(&Key) -> bool) -> Vec<Gone> {
-        if self.guests > 0 {
-            let hosts = self.keys.iter().filter(|(key, parts)| !parts.guests.is_empty() && chosen(key));
-            let hosts: Vec<Key> = hosts.map(|(key, _)| key.clone()).collect();
-            hosts.iter().for_each(|key| self.forget_guests(key));
-        }
-        // Blocks of another size are of the same values.
-        let own = self.spaces[0].digest();
-        let is_own = |home: Home| home == Home::OWN || self.space(home).digest() == own;
-        let homes: Vec<Home> = (0..).map(Home).take(self.spaces.len()).filter(|home| is_own(*home)).collect();
-        let gone = self.ledger.leave_where(reason, |id| homes.contains(&id.home) && chosen(&id.key));
-        gone.iter().for_each(|gone| self.put_down_leaving(gone));
-        gone
-    }
-
-    /// Takes every blob below a prefix out of service. Answers those, and the keys of others that may be in the tier
-    /// because they are leaving or being written.
-    pub(crate) fn leave_below(&mut self, prefix: &Prefix, reason: Reason) -> (Vec<Gone>, Vec<Key>) {
-        let held = |key: &Key, part: Part| self.ledger.peek(&BlobId::new(key.clone(), part)).is_some();
-        let under_way = |(key, parts): &(&Key, &Parts)| {
-            prefix.holds(key) && parts.counts.iter().any(|(part, count)| *count > usize::from(held(key, *part)))
-        };
-        let mut others: Vec<Key> = self.keys.iter().filter(under_way).map(|(key, _)| key.clone()).collect();
-        // The same calls in the same order every time, so that what goes wrong can be seen again.
-        others.sort();
-        (self.leave_where(reason, |key| prefix.holds(key)), others)
-    }
-
-    pub(crate) fn left(&mut self, gone: Gone) {
-        self.strike(&gone.key.clone());
-        self.put_down_gone(gone.record.as_ref().and_then(|record| record.seat));
-        self.ledger.left(gone);
-    }
-
-    pub(crate) fn strand(&mut self, gone: Gone) {
-        self.ledger.strand(gone);
-    }
-
-    pub(crate) fn take_stranded(&mut self) -> Vec<Gone> {
-        self.ledger.take_stranded()
-    }
-
     /// A blob found in the tier on opening.
     pub(crate) fn recover(&mut self, id: BlobId, weight: u64, entry: Entry, expires: Option<Timestamp>) -> bool {
         self.wake(&id.key);
@@ -528,63 +320,6 @@ impl Catalog {
     /// Whether the value found no room as a whole.
     pub(crate) fn is_too_large_whole(&self, key: &Key) -> bool {
         self.keys.get(key).is_some_and(|parts| parts.whole_refused)
-    }
-
-    /// Every part of a value that is resident, reserved, leaving, or a guest.
-    fn parts_of(&self, key: &Key) -> impl Iterator<Item = Part> {
-        let listed = self.keys.get(key);
-        let unlisted = listed.is_none() && self.ledger.peek(&BlobId::whole(key.clone())).is_some();
-        let listed = listed.into_iter().flat_map(|parts| {
-            let guests = parts.guests.keys().filter(|part| !parts.counts.contains_key(part));
-            parts.counts.keys().chain(guests).copied()
-        });
-        listed.chain(unlisted.then_some(Part::Whole))
-    }
-
-    /// Lists a value that is only known from an index: to be called before anything else of it is listed. Most of what
-    /// an index tells is never asked for, and is not worth a list of its own.
-    fn wake(&mut self, key: &Key) {
-        if self.unlisted > 0 && !self.keys.contains_key(key) {
-            let id = BlobId::whole(key.clone());
-            if self.ledger.peek(&id).is_some() {
-                self.unlisted -= 1;
-                self.note(id);
-            }
-        }
-    }
-
-    /// The same of one that is resident no more.
-    fn wake_leaving(&mut self, id: &BlobId) {
-        if self.unlisted > 0 && id.home == Home::OWN && !self.keys.contains_key(&id.key) {
-            self.unlisted -= 1;
-            self.note(id.clone());
-        }
-    }
-
-    fn note(&mut self, id: BlobId) {
-        if id.home == Home::OWN {
-            *self.keys.entry(id.key).or_default().counts.entry(id.part).or_default() += 1;
-        }
-    }
-
-    fn strike(&mut self, id: &BlobId) {
-        if id.home != Home::OWN {
-            return;
-        }
-        let Some(Parts { counts, .. }) = self.keys.get_mut(&id.key) else { return };
-        if let Some(count) = counts.get_mut(&id.part) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&id.part);
-            }
-        }
-        self.drop_if_empty(&id.key);
-    }
-
-    fn drop_if_empty(&mut self, key: &Key) {
-        if self.keys.get(key).is_some_and(|parts| parts.counts.is_empty() && parts.guests.is_empty()) {
-            self.keys.remove(key);
-        }
     }
 }
 

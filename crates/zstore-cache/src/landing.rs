@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use zstore_core::{ErrorKind, Key, Meta, Payload, ReadStore, SetMode, Store, Timestamp};
 
-use zstore_directory::Pass;
+use zstore_directory::{Pass, Write};
 use zstore_format::{Content, Header, Part};
 
 use crate::{
@@ -123,7 +123,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         bytes: Bytes,
         written: Moment,
         token: &Token,
-        leave: &Leave<'_>,
+        write: Option<&Write>,
     ) {
         if token.is_doomed() || self.tier.is_down() || !self.opening.is_open() || !self.is_loaded() {
             return;
@@ -133,7 +133,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let draft = self.draft(Content::Whole(meta), bytes, written);
         if let Ok(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
             let turn = self.tier.turn().await;
-            self.write_blob(claimed, draft, token, leave, turn).await;
+            if let Some(leave) = self.leave_of_write(write) {
+                self.write_blob(claimed, draft, token, &leave, turn).await;
+            }
         }
     }
 
@@ -149,6 +151,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let Ok(name) = self.blob_key(&id) else { return Landed::Outdated };
         if token.is_doomed() || self.has_whole(&entry.content) {
             return Landed::Outdated;
+        }
+        // It may have come to be left alone while this waited for its turn.
+        if self.tier.is_down() {
+            return Landed::TierFault;
         }
         let now = self.watch.moment();
         let beside = {

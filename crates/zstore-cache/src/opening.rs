@@ -59,6 +59,9 @@ impl Opening {
         if self.is_known.load(Ordering::Acquire) {
             return;
         }
+        if written.iter().any(|noted| noted.covers(scope)) {
+            return;
+        }
         if written.len() < WRITTEN_MAX {
             written.push(scope.clone());
         } else {

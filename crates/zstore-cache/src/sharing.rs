@@ -49,8 +49,9 @@ use crate::{
 
 /// Whoever fetches what others want too may be slow, but who is stopped must not keep them waiting for ever.
 const LEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// A journal that could not be written anew is tried again after so many milliseconds.
-const REWRITE_PAUSE_MS: u64 = 2_000;
+/// A journal that could not be written anew is tried again after so many milliseconds: a disk may stay full for long,
+/// and each walk over all residents holds up readers.
+const REWRITE_PAUSE_MS: u64 = 20_000;
 
 /// What this cache has of a directory that it shares.
 #[derive(Debug)]
@@ -88,8 +89,9 @@ impl Sharing {
         namespace: u64,
         bytes_max: u64,
     ) -> io::Result<(Self, Vec<zstore_directory::Orphan>)> {
-        let (shares, orphans) = Shares::join(directory, bytes_max, index::head).await?;
+        // First: whoever fails after he has joined is a dead one for others to find.
         let fence = Fence::open(&directory.join(FENCE), namespace)?;
+        let (shares, orphans) = Shares::join(directory, bytes_max, index::head).await?;
         let sharing = Self {
             directory: directory.to_owned(),
             shares,

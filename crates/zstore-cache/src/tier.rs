@@ -36,6 +36,9 @@ pub(crate) const CONCURRENT_MAX: usize = 16;
 /// Bytes for which a call may take a second longer. A tier that moves less is no faster than most sources.
 const BYTES_PER_SECOND_MIN: u64 = 8 << 20;
 
+/// So deep below all blobs lie directories of some hundreds of them each.
+const SWEEP_DEPTH: usize = 2;
+
 /// A tier store with a time-out on every operation, a count of its faults, and a rest after it hung.
 #[derive(Debug)]
 pub(crate) struct Tier<T: ?Sized> {
@@ -138,9 +141,19 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::DeletePrefix, 0, self.store.sweep(prefix)).await
     }
 
-    /// Removes everything that was left unfinished, however long it takes to look for it.
-    pub(crate) async fn sweep_all(&self) -> Result<()> {
-        self.store.sweep(&Prefix::root()).await.inspect_err(|error| self.fault(error))
+    /// Removes everything that was left unfinished, however long it takes to look for it, as long as each step of
+    /// that comes to an end.
+    pub(crate) async fn sweep_all(&self, below: Prefix) -> Result<()> {
+        let mut due = vec![(below, 0)];
+        while let Some((prefix, depth)) = due.pop() {
+            if depth == SWEEP_DEPTH {
+                self.sweep(&prefix).await?;
+            } else {
+                let listing = self.guard(Operation::List, 0, self.store.list_dir(&prefix)).await?;
+                due.extend(listing.prefixes.into_iter().map(|prefix| (prefix, depth + 1)));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is nothing at all in the tier.

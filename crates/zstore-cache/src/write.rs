@@ -61,27 +61,30 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         drop(self.begin(scope));
     }
 
-    /// Removes every blob of a key, those included that are leaving on behalf of others. The caller holds the gate.
-    async fn drop_key(&self, key: &Key, reason: Reason) {
+    /// Removes every blob of a key, those included that are leaving on behalf of others. Whether all are gone that could
+    /// be found by name. The caller holds the gate.
+    async fn drop_key(&self, key: &Key, reason: Reason) -> bool {
         if !self.opening.is_open() && !self.tier.is_down() {
             // What the tier holds is not known, but the name of a whole value is: without it, less is left to a later
             // opening.
             self.delete_blob(&BlobId::whole(key.clone()), &AtomicBool::new(false)).await;
         }
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
-        self.remove_gated(gone).await;
+        let mut all_gone = self.remove_gated(gone).await;
         for part in leaving {
             if self.tier.is_down() {
+                all_gone = false;
                 break;
             }
             // Whoever it leaves for keeps the account of it; here it matters that it is gone before the source changes.
-            self.delete_blob(&BlobId::new(key.clone(), part), &AtomicBool::new(false)).await;
+            all_gone &= self.delete_blob(&BlobId::new(key.clone(), part), &AtomicBool::new(false)).await;
         }
-        self.remove_shared(key).await;
+        self.remove_shared(key).await && all_gone
     }
 
     /// Removes every blob of the keys below a prefix: what is resident at once, what is leaving or on its way after it.
-    async fn drop_below(&self, prefix: &Prefix, reason: Reason) {
+    /// Whether all are gone.
+    async fn drop_below(&self, prefix: &Prefix, reason: Reason) -> bool {
         let (gone, others) = self.catalog.lock().leave_below(prefix, reason);
         let mut all_gone = self.remove(gone).await;
         for key in others {
@@ -91,9 +94,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
             // Through the gate: whoever writes a blob of the key now is doomed, and removes it before the gate opens.
             let _gate = self.gates.enter(&key).await;
-            self.drop_key(&key, reason).await;
+            all_gone &= self.drop_key(&key, reason).await;
         }
-        self.remove_shared_below(prefix, all_gone).await;
+        self.remove_shared_below(prefix, all_gone).await
     }
 }
 
@@ -113,11 +116,9 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.remove_late(&key, shared.as_ref()).await;
         let version = written?;
         let token = writing.written();
-        if self.settings.write_mode == WriteMode::Through
-            && let Some(leave) = self.leave_of_write(shared.as_ref())
-        {
+        if self.settings.write_mode == WriteMode::Through {
             let meta = Meta { key, size: value.size(), modified: None, version: version.clone() };
-            self.land_written(meta, value.into_bytes(), started, &token, &leave).await;
+            self.land_written(meta, value.into_bytes(), started, &token, shared.as_ref()).await;
         }
         Ok(version)
     }
@@ -137,10 +138,10 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.prepare().await;
         let shared = self.begin_shared_write_below().await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
-        self.drop_below(&prefix, Reason::Invalidated).await;
+        let all_gone = self.drop_below(&prefix, Reason::Invalidated).await;
         let deleted = self.source.delete_prefix(&prefix).await;
         if shared.is_some_and(|shared| !shared.is_alone()) {
-            self.remove_shared_below(&prefix, true).await;
+            self.remove_shared_below(&prefix, all_gone).await;
         }
         deleted
     }

@@ -334,6 +334,7 @@ impl Shares {
                 let known = self.member.all(&self.members)?;
                 let lost: Vec<u64> = table.holders().into_keys().filter(|id| !known.contains(id)).collect();
                 self.is_sure = lost.is_empty();
+                self.remember_doubt()?;
                 let dead = orphans.iter().map(|orphan| orphan.id().0).chain(lost).collect();
                 self.account.inherit(&mut table, &dead)?;
                 self.granted_now()?;
@@ -341,6 +342,7 @@ impl Shares {
             None if self.member.has_living_others(&orphans)? => return Err(table::damaged()),
             None => {
                 self.is_sure = orphans.is_empty() && self.is_alone_here()?;
+                self.remember_doubt()?;
                 self.account.begin_anew(tag(self.boot), if self.is_sure { 0 } else { self.bytes_max })?;
             }
         }
@@ -348,6 +350,11 @@ impl Shares {
             orphan.keep(&self.member);
         }
         Ok(orphans)
+    }
+
+    /// That it is not known what is held is marked before it is forgotten by a file that looks sound.
+    fn remember_doubt(&self) -> io::Result<()> {
+        if self.is_sure { Ok(()) } else { self.disturb() }
     }
 
     /// Leaves without a share, after an error, which is not looked at: whatever cannot be done here is left to others, as

@@ -27,18 +27,22 @@
 //! A frame that is cut or damaged ends the journal: what a kill interrupted was not said. What is announced before it
 //! is done, and confirmed after, is *unsure* in between, and only that has to be looked for after a kill.
 
-use std::{collections::HashMap, hint::black_box, ops::Range};
+mod frames;
+mod seats;
+
+pub use frames::Frames;
+
+use std::{hint::black_box, ops::Range};
 
 use zstore_core::{Key, Timestamp};
 
 use crate::name::{Part, Space};
+use seats::{Seats, Sitting, State};
 
 const MAGIC: [u8; 8] = *b"zstorei\x01";
 /// Bytes of the file before the first frame.
 pub const HEAD_BYTES: usize = 24;
 const FRAME_HEAD_BYTES: usize = 8;
-/// A frame is closed once it is so long: what one checksum covers stays in the cache of the processor.
-const FRAME_BYTES: usize = 64 * 1024;
 /// No honest frame is longer: one more event than closes it, or a batch of touches.
 const FRAME_BYTES_MAX: usize = 16 << 20;
 
@@ -83,190 +87,6 @@ pub struct Noted<'a> {
 #[must_use]
 pub fn head(boot: Boot) -> Vec<u8> {
     [&MAGIC[..], &boot[..]].concat()
-}
-
-/// Events to be appended to a journal.
-#[derive(Debug, Default)]
-pub struct Frames {
-    bytes: Vec<u8>,
-    /// Where the payload of the open frame begins, if one is open.
-    open: Option<usize>,
-}
-
-impl Frames {
-    /// Whether there is nothing to append.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Bytes there are to append, or a little less.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Blobs of this space follow.
-    pub fn space(&mut self, space: Space) {
-        self.event(SPACE);
-        self.bytes.extend_from_slice(&space.digest());
-        self.bytes.extend_from_slice(&space.block_bytes().to_le_bytes());
-        self.close_if_full();
-    }
-
-    /// A blob that is resident or about to be written. A key is never longer than 65,535 bytes where files hold it;
-    /// a longer one is cut, so that its blob is of no use to who reopens the journal.
-    pub fn blob(&mut self, noted: &Noted<'_>, is_resident: bool) {
-        self.event(BLOB);
-        let key = &noted.key.as_bytes()[..noted.key.len().min(usize::from(u16::MAX))];
-        let part = match noted.part {
-            Part::Whole => WHOLE,
-            Part::Block(index) => index,
-        };
-        let flags = if noted.is_absence { ABSENCE } else { 0 } | if is_resident { RESIDENT } else { 0 };
-        self.bytes.push(flags);
-        self.bytes.extend_from_slice(&noted.space.to_le_bytes());
-        self.bytes.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
-        self.bytes.extend_from_slice(&noted.seat.to_le_bytes());
-        for number in [part, noted.weight, noted.fetched.as_millis(), noted.id] {
-            self.bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        self.bytes.extend_from_slice(key);
-        self.close_if_full();
-    }
-
-    /// Takes over all events of another, in their order.
-    pub fn extend(&mut self, other: &mut Self) {
-        if !other.is_empty() {
-            self.close();
-            self.bytes.extend(std::mem::take(other).finish());
-        }
-    }
-
-    /// A blob was written.
-    pub fn landed(&mut self, seat: u32) {
-        self.seat(LANDED, seat);
-    }
-
-    /// A blob is about to be removed.
-    pub fn leaving(&mut self, seat: u32) {
-        self.seat(LEAVING, seat);
-    }
-
-    /// A blob was removed, or will not be written after all.
-    pub fn gone(&mut self, seat: u32) {
-        self.seat(GONE, seat);
-    }
-
-    /// Blobs were read, in this order.
-    pub fn touched(&mut self, seats: &[u32]) {
-        // A batch is never longer than a frame may be.
-        for seats in seats.chunks(FRAME_BYTES_MAX / 8) {
-            self.event(TOUCHED);
-            self.bytes.extend_from_slice(&u32::try_from(seats.len()).unwrap_or(u32::MAX).to_le_bytes());
-            for seat in seats {
-                self.bytes.extend_from_slice(&seat.to_le_bytes());
-            }
-            self.close_if_full();
-        }
-    }
-
-    /// The frames as bytes.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
-        self.close();
-        self.bytes
-    }
-
-    fn seat(&mut self, kind: u8, seat: u32) {
-        self.event(kind);
-        self.bytes.extend_from_slice(&seat.to_le_bytes());
-        self.close_if_full();
-    }
-
-    fn event(&mut self, kind: u8) {
-        if self.open.is_none() {
-            self.bytes.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-            self.open = Some(self.bytes.len());
-        }
-        self.bytes.push(kind);
-    }
-
-    fn close_if_full(&mut self) {
-        if self.open.is_some_and(|start| self.bytes.len() - start >= FRAME_BYTES) {
-            self.close();
-        }
-    }
-
-    fn close(&mut self) {
-        let Some(start) = self.open.take() else { return };
-        let (head, payload) = self.bytes.split_at_mut(start);
-        let at = start - FRAME_HEAD_BYTES;
-        // A frame is closed long before its length needs more than 32 bits.
-        let length = u32::try_from(payload.len()).unwrap_or(0);
-        head[at..at + 4].copy_from_slice(&length.to_le_bytes());
-        head[at + 4..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    }
-}
-
-/// What is known of a blob in a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Resident,
-    /// It was about to be written or removed.
-    Unsure,
-}
-
-/// Who sits in a seat.
-#[derive(Clone, Copy, Debug)]
-struct Sitting {
-    /// Where its event lies.
-    at: usize,
-    state: State,
-    /// Its place in the order.
-    place: u32,
-}
-
-/// Who sits where. Seats are as many as blobs were at one time, so nearly all are small numbers.
-#[derive(Debug)]
-struct Seats {
-    dense: Vec<Option<Sitting>>,
-    dense_max: usize,
-    sparse: HashMap<u32, Sitting>,
-}
-
-impl Seats {
-    /// For a journal of so many bytes: what is kept densely takes memory in proportion.
-    fn new(journal_bytes: usize) -> Self {
-        Self { dense: Vec::new(), dense_max: journal_bytes / 8 + 1024, sparse: HashMap::new() }
-    }
-
-    fn get_mut(&mut self, seat: u32) -> Option<&mut Sitting> {
-        if (seat as usize) < self.dense_max {
-            self.dense.get_mut(seat as usize)?.as_mut()
-        } else {
-            self.sparse.get_mut(&seat)
-        }
-    }
-
-    fn get(&self, seat: u32) -> Option<&Sitting> {
-        if (seat as usize) < self.dense_max { self.dense.get(seat as usize)?.as_ref() } else { self.sparse.get(&seat) }
-    }
-
-    /// Answers who sat there before.
-    fn take(&mut self, seat: u32, sitting: Option<Sitting>) -> Option<Sitting> {
-        let at = seat as usize;
-        if at >= self.dense_max {
-            return match sitting {
-                Some(sitting) => self.sparse.insert(seat, sitting),
-                None => self.sparse.remove(&seat),
-            };
-        }
-        if at >= self.dense.len() {
-            self.dense.resize(at + 1, None);
-        }
-        std::mem::replace(&mut self.dense[at], sitting)
-    }
 }
 
 /// A journal that was read: who is resident, the least recently touched first.
@@ -489,7 +309,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{frames::FRAME_BYTES, *};
 
     const BOOT: Boot = [7; 16];
 

@@ -1,6 +1,6 @@
 //! Audit: all files are counted, because journals cannot be believed: one was damaged, or the power went.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
 use futures::{StreamExt, stream};
 use zstore_core::{Key, Meta, Prefix, ReadStore, Store};
@@ -20,7 +20,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(super) async fn audit(&self, sharing: &Arc<Sharing>) -> bool {
         let Ok(all) = Prefix::new(BLOBS) else { return false };
         // What others land from here on is not in the listing, or is counted twice.
-        let others = self.weights_of_others(sharing);
+        let Ok(others) = self.weights_of_others(sharing) else { return false };
         let Some(found) = self.list(&all).await else { return false };
         let mut known = self.names_known();
         let mut unknown = Vec::new();
@@ -59,8 +59,11 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     /// What blobs of living members weigh: they keep account of them.
-    fn weights_of_others(&self, sharing: &Sharing) -> HashMap<Key, u64> {
-        let journals = sharing.shares.member().journals_of_others().unwrap_or_default();
+    ///
+    /// # Errors
+    /// What the system refuses.
+    fn weights_of_others(&self, sharing: &Sharing) -> io::Result<HashMap<Key, u64>> {
+        let journals = sharing.shares.member().journals_of_others()?;
         let mut weights = HashMap::new();
         for bytes in &journals {
             let Ok(journal) = Journal::read(bytes) else { continue };
@@ -70,7 +73,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
                 Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
             }));
         }
-        weights
+        Ok(weights)
     }
 
     fn strike_off(&self, id: &BlobId) {

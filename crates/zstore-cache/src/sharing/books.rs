@@ -87,11 +87,6 @@ impl Books {
         self.state.lock().broken = true;
     }
 
-    /// Whether no journal was gone on with.
-    pub(crate) fn is_new(&self) -> bool {
-        self.state.lock().journal_bytes == 0
-    }
-
     /// In the journal this space has that number.
     pub(crate) fn know(&self, home: Home, number: u16) {
         self.state.lock().numbers.insert(home, number);

@@ -12,7 +12,7 @@ use std::{
 use tokio::runtime::Handle;
 use zstore_core::{Prefix, ReadStore, Result, Store};
 use zstore_directory::Orphan;
-use zstore_format::{index::Journal, marker::MARKERS_BYTES};
+use zstore_format::{BLOBS, index::Journal, marker::MARKERS_BYTES};
 use zstore_policy::Reason;
 
 use super::{
@@ -189,8 +189,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return;
         }
         for orphan in std::mem::take(&mut unsettled.merged) {
-            // It is found again by the next one otherwise, and tells nothing new.
-            let _ = orphan.bury();
+            if orphan.bury().is_err() {
+                // It is found again by the next one, and tells what was true once.
+                let _ = sharing.shares.disturb();
+            }
         }
         // Only now: a kill must not make forgotten what was counted.
         if unsettled.doubts.all || is_disturbed {
@@ -213,7 +215,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // They are found with all others, if they are there.
             doubts.unsure.drain(..).for_each(|doubt| sharing.books.gone(doubt.seat));
             // Without a name, nobody can say where it was left.
-            self.tier.sweep_all().await.is_ok()
+            match Prefix::new(BLOBS) {
+                Ok(blobs) => self.tier.sweep_all(blobs).await.is_ok(),
+                Err(_) => false,
+            }
         } else {
             self.settle(sharing, &doubts.unsure).await
         };
@@ -294,9 +299,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             return;
         }
         sharing.shares.accept(left);
-        if self.write_books().await {
-            for orphan in orphans {
-                let _ = orphan.bury();
+        let are_told = self.write_books().await;
+        for orphan in orphans {
+            if !are_told || orphan.bury().is_err() {
+                // It is found again by the next one, and tells what was true once.
+                let _ = sharing.shares.disturb();
             }
         }
     }

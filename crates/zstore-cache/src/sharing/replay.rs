@@ -10,7 +10,7 @@ use zstore_core::{ReadStore, Store, Timestamp};
 use zstore_directory::Orphan;
 use zstore_format::{
     Part, Space,
-    index::{self, Journal, Noted},
+    index::{Journal, Noted},
 };
 
 use super::{Sharing, books::Note};
@@ -76,7 +76,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                         sharing.books.break_off();
                     }
                 }
-                Err(_) => doubts.all = true,
+                Err(_) => {
+                    doubts.all = true;
+                    sharing.books.break_off();
+                }
             }
         }
         for orphan in &orphans {
@@ -92,9 +95,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if doubts.all {
             // Until it is seen, for whoever comes after a kill.
             sharing.shares.disturb()?;
-        }
-        if sharing.books.is_new() {
-            sharing.shares.member().rewrite(&index::head(sharing.shares.boot()))?;
         }
         Ok((doubts, orphans))
     }

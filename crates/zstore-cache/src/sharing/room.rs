@@ -15,6 +15,9 @@ use zstore_format::{Header, PROBE_BYTES, index::Journal, marker::MARKERS_BYTES};
 use super::Sharing;
 use crate::inner::Inner;
 
+/// So many files of another are looked at for those to be removed: he may not have noticed yet that they are gone, and
+/// others wait for the lock meanwhile.
+const LOOKS_MAX: usize = 10_000;
 /// Who got no more room asks again after so many milliseconds: each asking reads who lives.
 const ASK_PAUSE_MS: u64 = 100;
 
@@ -64,7 +67,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         };
         let granted = self.ask_for_room(sharing, needed).await;
         if granted.is_none_or(|granted| granted < needed) {
-            sharing.ask_at.store(now_ms.saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
+            sharing.ask_at.store(self.running_ms().saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
         }
         self.measure_room();
     }
@@ -106,7 +109,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 /// Removes what leaves first of a journal, as long as `remove` wants more.
 fn remove_first(directory: &Path, journal: &[u8], remove: &mut Remove<'_>) -> io::Result<()> {
     let Ok(journal) = Journal::read(journal) else { return Ok(()) };
-    for (noted, _) in journal.residents().filter(|(_, is_sure)| *is_sure) {
+    for (noted, _) in journal.residents().filter(|(_, is_sure)| *is_sure).take(LOOKS_MAX) {
         let place = journal.spaces().get(usize::from(noted.space)).zip(noted.to_key());
         let name = place.and_then(|(space, key)| space.blob_key(&key, noted.part).ok());
         if let Some(path) = name.map(|name| directory.join(name.as_str()))

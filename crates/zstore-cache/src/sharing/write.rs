@@ -57,13 +57,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         sharing.fence.look(self.namespace.value_hash(key)).is_ok_and(|now| now == state)
     }
 
-    /// Removes all there is of a value, whoever wrote it.
-    pub(crate) async fn remove_shared(&self, key: &Key) {
+    /// Removes all there is of a value, whoever wrote it. Whether nothing is there of it.
+    pub(crate) async fn remove_shared(&self, key: &Key) -> bool {
         if self.shared_directory().is_none() {
-            return;
+            return true;
         }
         let space = self.namespace.space();
-        let (Ok(whole), Ok(blocks)) = (space.blob_key(key, Part::Whole), space.blocks(key)) else { return };
+        let (Ok(whole), Ok(blocks)) = (space.blob_key(key, Part::Whole), space.blocks(key)) else { return false };
         // Its own have left already: what is still there is in somebody else's books.
         let mut all_gone = true;
         if self.is_there(&whole, &blocks).await {
@@ -72,6 +72,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             all_gone &= self.remove_blobs_below(&blocks).await;
         }
         self.bar(Scope::Key(key.clone()), all_gone);
+        all_gone
     }
 
     /// Removes once more what one may have landed who did not move when the value was to be written.
@@ -119,10 +120,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Removes all there is of the values below a prefix, whoever wrote it: what journals tell of, or all that is there
-    /// if one cannot be believed. Own ones have left already; `all_gone` tells whether all of them.
-    pub(crate) async fn remove_shared_below(&self, prefix: &Prefix, mut all_gone: bool) {
+    /// if one cannot be believed. Own ones have left already; `all_gone` tells whether all of them. Whether nothing is
+    /// there of any.
+    pub(crate) async fn remove_shared_below(&self, prefix: &Prefix, mut all_gone: bool) -> bool {
         if self.shared_directory().is_none() {
-            return;
+            return all_gone;
         }
         self.disturb();
         all_gone &= if prefix.is_root() {
@@ -137,6 +139,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.remove_found_below(prefix).await
         };
         self.bar(Scope::Below(prefix.clone()), all_gone);
+        all_gone
     }
 
     /// Where blobs lie of values below a prefix, as all journals tell; none if one does not tell all.

@@ -39,13 +39,13 @@ pub(crate) struct Wanted {
     pub(crate) key: Key,
     /// What the source's listing says of it.
     pub(crate) meta: Option<Meta>,
-    /// What was resident of it at the beginning weighs so many bytes.
-    weighed: u64,
+    /// What was resident of it when it was last looked for weighs so many bytes.
+    weighed: AtomicU64,
 }
 
 impl Wanted {
     pub(crate) const fn new(key: Key, meta: Option<Meta>) -> Self {
-        Self { key, meta, weighed: 0 }
+        Self { key, meta, weighed: AtomicU64::new(0) }
     }
 }
 
@@ -78,8 +78,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
     ) -> Self {
         let mut kept_bytes = 0;
         for wanted in wanted {
-            wanted.weighed = inner.catalog.lock().weight_of(&wanted.key);
-            kept_bytes += wanted.weighed;
+            let weight = inner.catalog.lock().weight_of(&wanted.key);
+            wanted.weighed = AtomicU64::new(weight);
+            kept_bytes += weight;
         }
         let overhead = if inner.holds_memory { 0 } else { MARKERS_BYTES };
         let most = (Semaphore::MAX_PERMITS as u64).min(u64::from(u32::MAX));
@@ -259,18 +260,19 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
 
     /// Books room for a value in place of what was resident of it; none if there is not enough.
     fn book<'a>(&'a self, wanted: &'a Wanted, meta: Option<&Meta>) -> Option<Booking<'a, S, T>> {
+        let mut kept_bytes = self.kept_bytes.lock();
+        let weighed = wanted.weighed.load(Ordering::Relaxed);
         let bytes = match meta {
-            None => wanted.weighed,
+            None => weighed,
             Some(meta) if self.inner.holds_memory && meta.size > 0 => meta.size,
             Some(meta) => Header::whole_blob_bytes(meta, self.inner.namespace.name()),
         };
-        let mut kept_bytes = self.kept_bytes.lock();
-        let rest = *kept_bytes - wanted.weighed;
+        let rest = *kept_bytes - weighed;
         if bytes > self.room_bytes.saturating_sub(rest) {
             return None;
         }
         *kept_bytes = rest + bytes;
-        Some(Booking { provision: self, key: &wanted.key, bytes })
+        Some(Booking { provision: self, wanted, bytes })
     }
 }
 
@@ -284,14 +286,16 @@ enum Boarded {
 /// Room booked for a value under way; when it is dropped, what became of it is booked instead.
 struct Booking<'a, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> {
     provision: &'a Provision<S, T>,
-    key: &'a Key,
+    wanted: &'a Wanted,
     bytes: u64,
 }
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Drop for Booking<'_, S, T> {
     fn drop(&mut self) {
-        let weight = self.provision.inner.catalog.lock().weight_of(self.key);
+        let weight = self.provision.inner.catalog.lock().weight_of(&self.wanted.key);
         let mut kept_bytes = self.provision.kept_bytes.lock();
         *kept_bytes = *kept_bytes - self.bytes + weight;
+        // It may be booked once more.
+        self.wanted.weighed.store(weight, Ordering::Relaxed);
     }
 }
