@@ -42,7 +42,9 @@ const TOKENS: u64 = 4096;
 const TOKEN_BYTES: u64 = 8;
 /// The tokens of writes below prefixes come first, so many for all namespaces.
 const BELOW_TOKENS: u64 = 64;
-const FILE_BYTES: u64 = (BELOW_TOKENS + TOKENS) * TOKEN_BYTES;
+const FILE_BYTES: u64 = 2 * FLOORS_AT;
+/// Behind the tokens come as many times: what was fetched until then is not to be believed.
+const FLOORS_AT: u64 = (BELOW_TOKENS + TOKENS) * TOKEN_BYTES;
 /// Places of locks, far behind all bytes: for each value, one for it, one for its writers and one for its fetch; for each
 /// namespace, one for all its values and one for the writers below prefixes.
 const KEYS_AT: u64 = 1 << 60;
@@ -175,6 +177,56 @@ impl Fence {
     /// Two calls of the system, which wait for nobody.
     pub fn look(&self, hash: u64) -> io::Result<Pass> {
         Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(self.below_token_at)? })
+    }
+
+    /// Blobs of a value that were fetched at `until_ms` or before, in milliseconds since the Unix epoch, are not to be believed, by anybody: something of it could
+    /// not be removed when it was written. So it is with values that share its token, which costs a fetch and no truth.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// Two calls of the system, which need no room on the disk.
+    pub fn distrust(&self, hash: u64, until_ms: u64) -> io::Result<()> {
+        self.raise_floor(token_at(hash), until_ms)
+    }
+
+    /// The same of all values of the namespace.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// As of [`distrust`](Self::distrust).
+    pub fn distrust_all(&self, until_ms: u64) -> io::Result<()> {
+        self.raise_floor(self.below_token_at, until_ms)
+    }
+
+    /// Whether a blob of a value that was fetched then may be believed.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    ///
+    /// # Cost
+    /// Two calls of the system, which wait for nobody.
+    pub fn is_trusted(&self, hash: u64, fetched_ms: u64) -> io::Result<bool> {
+        let floor = self.floor(token_at(hash))?.max(self.floor(self.below_token_at)?);
+        Ok(floor == 0 || fetched_ms > floor)
+    }
+
+    /// Two who raise one at once may leave the lower one, if the clock of both shows another time.
+    fn raise_floor(&self, token_at: u64, until_ms: u64) -> io::Result<()> {
+        self.check()?;
+        let floor = self.floor(token_at)?.max(until_ms).max(1);
+        self.locks.file.write_all_at(&floor.to_le_bytes(), FLOORS_AT + token_at)
+    }
+
+    fn floor(&self, token_at: u64) -> io::Result<u64> {
+        match self.token(FLOORS_AT + token_at) {
+            // One that may only be read, and was never made longer.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            floor => floor,
+        }
     }
 
     /// A fetch of a value begins. None if the value is being written: what the source answers may be old, and must

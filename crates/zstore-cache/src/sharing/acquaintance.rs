@@ -122,12 +122,17 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return false;
         }
         let expires = self.useful_until(&header.content, header.fetched);
+        let fetched = header.fetched;
         let entry = self.entry_of(header);
         let Some(fence) = self.watch_of_writes() else { return false };
+        let hash = self.namespace.value_hash(&id.key);
+        if !fence.is_trusted(hash, fetched.as_millis()).is_ok_and(|is_trusted| is_trusted) {
+            return false;
+        }
         let gone = {
             let mut catalog = self.catalog.lock();
             // Under the lock: nobody confirms a later state before this is in.
-            if !fence.look(self.namespace.value_hash(&id.key)).is_ok_and(|now| now == state) {
+            if !fence.look(hash).is_ok_and(|now| now == state) {
                 return false;
             }
             catalog.meet(id, Arc::new(entry), weight, expires, state)

@@ -1,7 +1,8 @@
 //! Writing a value that others may have copies of, or be about to.
 
-use std::io;
+use std::{io, time::Duration};
 
+use tokio::runtime::Handle;
 use zstore_core::{GetOptions, Key, Prefix, ReadStore, Store};
 use zstore_directory::{FENCE, Fence, Pass, Write, WriteBelow};
 use zstore_format::{BlobName, Header, Part, index::Journal};
@@ -9,6 +10,11 @@ use zstore_format::{BlobName, Header, Part, index::Journal};
 use super::Leave;
 use crate::{flights::Scope, inner::Inner};
 
+/// What the system says when no file descriptor is left, to the process or to all.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+/// One may be left so much later.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 /// Holds all of a header that tells whose blob it is: a key is no longer than a path.
 const NAMES_BYTES: u64 = 8192;
 
@@ -16,24 +22,46 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// A value is to be written: from now on nothing of it lands in any cache that shares the directory. None if the
     /// tier is not shared, or fails: then nothing of it may land here.
     pub(crate) async fn begin_shared_write(&self, key: &Key) -> Option<Write> {
-        let fence = self.fence()?;
+        let fence = self.fence_in_time().await?;
         self.begun(fence.begin_write(self.namespace.value_hash(key), self.tier.timeout()).await)
     }
 
     /// The same for all values, of which some below a prefix are to be written.
     pub(crate) async fn begin_shared_write_below(&self) -> Option<WriteBelow> {
-        let fence = self.fence()?;
+        let fence = self.fence_in_time().await?;
         self.begun(fence.begin_write_below(self.tier.timeout()).await)
     }
 
     /// The fence of the directory, be the tier open or not.
     fn fence(&self) -> Option<Fence> {
+        self.open_fence().and_then(|opened| self.begun(opened))
+    }
+
+    /// The same for one who is about to write, and waits for a file descriptor as long as one operation on the tier may
+    /// take: who writes without it leaves older bytes to others.
+    async fn fence_in_time(&self) -> Option<Fence> {
+        let until_ms = self.running_ms().saturating_add(self.tier.timeout().as_millis() as u64);
+        loop {
+            match self.open_fence()? {
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+                        && self.running_ms() < until_ms
+                        && Handle::try_current().is_ok() =>
+                {
+                    tokio::time::sleep(DESCRIPTOR_PAUSE).await;
+                }
+                opened => return self.begun(opened),
+            }
+        }
+    }
+
+    /// None if nobody shares the directory yet.
+    fn open_fence(&self) -> Option<io::Result<Fence>> {
         if let Some(sharing) = self.sharing.get() {
-            return Some(sharing.fence.clone());
+            return Some(Ok(sharing.fence.clone()));
         }
         let path = self.shared_directory()?.join(FENCE);
-        // Where there is none, nobody shares it yet.
-        if path.exists() { self.begun(Fence::open(&path, self.namespace.space().hash())) } else { None }
+        path.exists().then(|| Fence::open(&path, self.namespace.space().hash()))
     }
 
     fn begun<W>(&self, begun: io::Result<W>) -> Option<W> {
@@ -90,6 +118,15 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Bars what is found of values that were written, or believes in it again if all that was there is gone.
     pub(crate) fn bar(&self, written: Scope, all_gone: bool) {
+        if !all_gone && let Some(fence) = self.fence() {
+            // For others, and for whoever comes after a kill.
+            let now_ms = self.watch.now().as_millis();
+            let distrusted = match &written {
+                Scope::Key(key) => fence.distrust(self.namespace.value_hash(key), now_ms),
+                Scope::Below(_) => fence.distrust_all(now_ms),
+            };
+            let _ = self.begun(distrusted);
+        }
         if let Some(sharing) = self.sharing.get() {
             if all_gone { sharing.bars.lift(&written) } else { sharing.bars.set(written) }
         }

@@ -199,3 +199,37 @@ async fn a_landing_that_outlasts_the_patience_of_a_writer_does_not_stay() {
         }
     }
 }
+
+/// Nobody but the one who wrote would know it otherwise, and he may be killed.
+#[tokio::test]
+async fn what_could_not_be_removed_when_it_was_written_is_believed_by_nobody_who_comes_later() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let names = ["set", "deleted", "below/a"];
+    for name in names {
+        plant(&source, name, "old").await;
+    }
+    let (tier, cache) = guarded(&source, scratch.path(), PATIENCE).await;
+    let (_, other) = guarded(&source, scratch.path(), PATIENCE).await;
+    for name in names {
+        read(&cache, name).await.unwrap();
+        cache.flush().await;
+        read(&other, name).await.unwrap();
+    }
+    tier.inner().fail_always(Operation::Delete, ErrorKind::Io);
+    tier.inner().fail_always(Operation::Set, ErrorKind::Io);
+    cache.put(&key("set"), "new").await.unwrap();
+    cache.delete(&key("deleted")).await.unwrap();
+    cache.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
+    drop((tier, cache));
+    let (_, later) = guarded(&source, scratch.path(), PATIENCE).await;
+    for cache in [&other, &later] {
+        assert_eq!(read(cache, "set").await.unwrap(), "new");
+        assert_eq!(read(cache, "deleted").await, None);
+        assert_eq!(read(cache, "below/a").await, None);
+    }
+    // What comes after it is believed again.
+    later.flush().await;
+    let requests = source.count();
+    assert_eq!(read(&later, "set").await.unwrap(), "new");
+    assert_eq!(source.count(), requests);
+}
