@@ -36,8 +36,8 @@ pub(crate) const CONCURRENT_MAX: usize = 16;
 /// Bytes for which a call may take a second longer. A tier that moves less is no faster than most sources.
 const BYTES_PER_SECOND_MIN: u64 = 8 << 20;
 
-/// So deep below all blobs lie directories of some hundreds of them each.
-const SWEEP_DEPTH: usize = 2;
+/// A walk over all there is that has not ended by then hangs.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(600);
 
 /// A tier store with a time-out on every operation, a count of its faults, and a rest after it hung.
 #[derive(Debug)]
@@ -141,19 +141,11 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::DeletePrefix, 0, self.store.sweep(prefix)).await
     }
 
-    /// Removes everything that was left unfinished, however long it takes to look for it, as long as each step of
-    /// that comes to an end.
-    pub(crate) async fn sweep_all(&self, below: Prefix) -> Result<()> {
-        let mut due = vec![(below, 0)];
-        while let Some((prefix, depth)) = due.pop() {
-            if depth == SWEEP_DEPTH {
-                self.sweep(&prefix).await?;
-            } else {
-                let listing = self.guard(Operation::List, 0, self.store.list_dir(&prefix)).await?;
-                due.extend(listing.prefixes.into_iter().map(|prefix| (prefix, depth + 1)));
-            }
-        }
-        Ok(())
+    /// Removes everything that was left unfinished. That is a walk over all there is: of a million directories on a slow
+    /// disk it takes minutes.
+    pub(crate) async fn sweep_all(&self) -> Result<()> {
+        let swept = within(SWEEP_PATIENCE, self.store.sweep(&Prefix::root())).await;
+        swept.unwrap_or_else(|| Err(self.silent(Operation::DeletePrefix))).inspect_err(|error| self.fault(error))
     }
 
     /// Whether there is nothing at all in the tier.

@@ -140,6 +140,7 @@ impl<'p, S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Warm<'p, 
         let (mut wanted, bytes_total) = wanted(&*inner.source, targets).await?;
         // A tier that could not be opened is tried once more; what it holds is known only then.
         inner.is_open().await;
+        inner.is_ready().await;
         let spared: HashSet<Key> = wanted.iter().map(|wanted| wanted.key.clone()).collect();
         let provision = Provision::new(inner, Arc::new(spared), &mut wanted, concurrency, in_flight_bytes_max);
         let values_total = wanted.len() as u64;

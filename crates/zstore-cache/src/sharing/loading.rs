@@ -12,7 +12,7 @@ use std::{
 use tokio::runtime::Handle;
 use zstore_core::{Prefix, ReadStore, Result, Store};
 use zstore_directory::Orphan;
-use zstore_format::{BLOBS, index::Journal, marker::MARKERS_BYTES};
+use zstore_format::{index::Journal, marker::MARKERS_BYTES};
 use zstore_policy::Reason;
 
 use super::{
@@ -215,10 +215,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // They are found with all others, if they are there.
             doubts.unsure.drain(..).for_each(|doubt| sharing.books.gone(doubt.seat));
             // Without a name, nobody can say where it was left.
-            match Prefix::new(BLOBS) {
-                Ok(blobs) => self.tier.sweep_all(blobs).await.is_ok(),
-                Err(_) => false,
-            }
+            self.tier.sweep_all().await.is_ok()
         } else {
             self.settle(sharing, &doubts.unsure).await
         };

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use zstore_cache::{CacheStore, RangeStrategy};
 use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, Store, StoreExt};
 use zstore_local::LocalStore;
-use zstore_testkit::{Faulty, ManualClock};
+use zstore_testkit::{Faulty, Gated, ManualClock};
 
 use super::{blobs, directory, files, loaded, open};
 use crate::setup::{built, key, pattern, plant, read, source};
@@ -137,6 +137,16 @@ fn journal(path: &Path) -> PathBuf {
 #[tokio::test]
 async fn an_index_that_is_lost_cut_flipped_or_of_another_boot_is_rebuilt_from_the_blobs() {
     survives(|_| ()).await;
+    // What was being written is removed, in a directory with nothing else in it too.
+    survives(|path| {
+        let namespace = fs::read_dir(path.join("blobs")).unwrap().next().unwrap().unwrap().path();
+        fs::create_dir_all(namespace.join("new")).unwrap();
+        for directory in [&namespace, &namespace.join("new")] {
+            fs::write(directory.join(".zstore-1-1-7d9535c478a05590.tmp"), "half").unwrap();
+        }
+        fs::write(journal(path), "").unwrap();
+    })
+    .await;
     survives(|path| fs::remove_dir_all(path.join("members")).unwrap()).await;
     survives(|path| fs::write(journal(path), "").unwrap()).await;
     survives(|path| fs::write(path.join("shares"), "").unwrap()).await;
@@ -314,4 +324,38 @@ async fn loading_that_failed_is_gone_on_with() {
     assert_eq!(source.count(), requests + 1, "only what could not be kept was fetched again");
     assert_eq!((cache.info().resident_blobs, cache.info().current_size), (3, blobs(scratch.path())));
     cache.check().unwrap();
+}
+
+#[tokio::test]
+async fn warming_right_after_opening_counts_what_is_there() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    for at in 0..8 {
+        plant(&source, &format!("k/{at}"), vec![at; 1000]).await;
+    }
+    let prefix = Prefix::new("k").unwrap();
+    let bound = 5000;
+    let cache = loaded(&source, scratch.path(), bound).await;
+    // Those that would come last.
+    for at in 4..8 {
+        read(&cache, &format!("k/{at}")).await.unwrap();
+    }
+    cache.flush().await;
+    drop(cache);
+    // All has to be counted, and that takes its time.
+    fs::write(journal(scratch.path()), "not a journal").unwrap();
+    let tier = Arc::new(Gated::new(LocalStore::create_cache(scratch.path()).unwrap()));
+    let counting = tier.hold(Operation::List);
+    let cache = built(CacheStore::builder(Arc::clone(&source), Arc::clone(&tier)).max_size(bound)).await;
+    let listings = source.count_of(Operation::List);
+    let warming = tokio::spawn(async move { cache.warm_prefix(&prefix).run().await.unwrap() });
+    counting.arrived(1).await;
+    while source.count_of(Operation::List) == listings {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    counting.release();
+    let again = warming.await.unwrap();
+    assert_eq!((again.resident.values, again.fetched.values, again.unfit.values), (4, 0, 4));
 }
