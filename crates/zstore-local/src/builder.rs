@@ -56,6 +56,8 @@ pub struct Builder {
 
 /// Permissions of a cache directory that is made: it may hold copies of what only its owner may read.
 const PRIVATE: u32 = 0o700;
+/// All permissions there are.
+const PERMISSIONS_MAX: u32 = 0o7777;
 
 impl Builder {
     pub(crate) fn new(path: &Path) -> Self {
@@ -114,8 +116,8 @@ impl Builder {
     /// may use a part of it may use all.
     ///
     /// # Errors
-    /// As [`create`](Self::create), and `Unsupported` for a directory on a network file system, where nobody can tell
-    /// who else uses it.
+    /// As [`create`](Self::create), `Unsupported` for a directory on a network file system, where nobody can tell
+    /// who else uses it, and `InvalidArgument` for permissions that keep its owner out.
     ///
     /// # Cost
     /// Some file work in the calling thread.
@@ -126,6 +128,9 @@ impl Builder {
 
     fn open_cache(&self) -> Result<LocalStore, Fault> {
         let mode = self.mode.unwrap_or(PRIVATE);
+        if mode & PRIVATE != PRIVATE || mode > PERMISSIONS_MAX {
+            return Err(Fault::ModeKeepsOwnerOut { mode, path: self.path.clone() });
+        }
         match DirBuilder::new().recursive(false).mode(mode).create(&self.path) {
             Ok(()) => self.set_mode(mode)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -24,6 +24,11 @@ pub(crate) enum Fault {
          directory on a disk of this machine for the cache", path.display()
     )]
     RootOnNetwork { path: PathBuf, kind: &'static str },
+    #[error(
+        "the mode {mode:#o} does not let the owner of `{}` read, write and enter it; give another, in octal, such as \
+         0o2770", path.display()
+    )]
+    ModeKeepsOwnerOut { mode: u32, path: PathBuf },
     #[error("the root directory was deleted or replaced; open the store again")]
     RootGone,
 
@@ -103,9 +108,11 @@ impl Fault {
 
     const fn kind(&self) -> ErrorKind {
         match self {
-            Self::RootMissing(_) | Self::RootIsNoDirectory(_) | Self::RootBelowFile(_) | Self::RootIsNoText(_) => {
-                ErrorKind::InvalidArgument
-            }
+            Self::RootMissing(_)
+            | Self::RootIsNoDirectory(_)
+            | Self::RootBelowFile(_)
+            | Self::RootIsNoText(_)
+            | Self::ModeKeepsOwnerOut { .. } => ErrorKind::InvalidArgument,
             Self::ReservedName { .. } | Self::LongSegment { .. } | Self::LongPath { .. } => ErrorKind::InvalidKey,
             Self::NoSuchBytes(_) => ErrorKind::InvalidRange,
             Self::OtherVersion | Self::Exists => ErrorKind::PreconditionFailed,

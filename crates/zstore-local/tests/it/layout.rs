@@ -176,4 +176,11 @@ async fn a_cache_directory_is_private_unless_told_otherwise_and_all_in_it_follow
         assert_eq!(mode(&path), directory);
     }
     assert_eq!(LocalStore::create(scratch.path()).unwrap().shared_directory(), None, "it was not opened for that");
+    // The last two are 770 without its 0o, and more than there is.
+    for mode in [0o600, 0o500, 770, 0o20_0700] {
+        let path = scratch.path().join("refused");
+        let error = LocalStore::builder(&path).mode(mode).create_cache().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert!(!path.exists());
+    }
 }
