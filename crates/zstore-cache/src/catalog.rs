@@ -7,6 +7,7 @@ mod parts;
 mod shared;
 
 pub(crate) use entry::{Entry, Place, Record};
+pub(crate) use shared::Inherited;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -67,9 +68,9 @@ impl Catalog {
     /// The blob of this id, if it is of any use, counted as a hit for the policy.
     pub(crate) fn probe(&mut self, id: &BlobId, now: Timestamp) -> Option<Arc<Entry>> {
         match self.ledger.probe(id, now.as_millis()) {
-            Lookup::Fresh(Record { entry: Some(entry), seat, .. }) => {
-                if let (Some(books), Some(seat)) = (&self.books, seat) {
-                    books.touched(*seat);
+            Lookup::Fresh(record @ Record { entry: Some(entry), .. }) => {
+                if let (Some(books), Some(seat)) = (&self.books, record.seat()) {
+                    books.touched(seat);
                 }
                 Some(Arc::clone(entry))
             }
@@ -123,7 +124,7 @@ impl Catalog {
     ) {
         let parts: Vec<Part> = self.parts_of(key).collect();
         for id in parts.into_iter().map(|part| BlobId::new(key.clone(), part)) {
-            let guest = self.keys.get_mut(key).and_then(|parts| parts.guests.get_mut(&id.part));
+            let guest = self.keys.get_mut(key).and_then(|parts| parts.guests.get_mut(&id.part()));
             let resident = self.ledger.peek(&id).map(|resident| resident.record.entry.clone());
             let Some(entry) = resident.unwrap_or_else(|| guest.as_ref().map(|guest| Arc::clone(&guest.entry))) else {
                 continue;
@@ -244,7 +245,7 @@ impl Catalog {
     pub(crate) fn commit(&mut self, claim: Claim, entry: Entry, seat: Option<u32>) -> Result<(), Claim> {
         let id = claim.key.clone();
         let (fetched, is_absence) = (entry.fetched, entry.is_absence());
-        self.ledger.commit(claim, Record { entry: Some(Arc::new(entry)), seat, fetched, is_absence })?;
+        self.ledger.commit(claim, Record::new(Some(Arc::new(entry)), seat, fetched, is_absence))?;
         if let (Some(books), Some(seat)) = (&self.books, seat) {
             books.landed(seat);
         }
@@ -261,7 +262,7 @@ impl Catalog {
     pub(crate) fn spoil(&mut self, claim: Claim, seat: Option<u32>) -> Gone {
         let mut gone = self.ledger.spoil(claim);
         let fetched = Timestamp::from_millis(0);
-        gone.record = seat.map(|seat| Record { entry: None, seat: Some(seat), fetched, is_absence: false });
+        gone.record = seat.map(|seat| Record::new(None, Some(seat), fetched, false));
         gone
     }
 
@@ -270,7 +271,7 @@ impl Catalog {
         self.wake(&id.key);
         let terms = terms(&id, expires);
         let (fetched, is_absence) = (entry.fetched, entry.is_absence());
-        let record = Record { entry: Some(Arc::new(entry)), seat: None, fetched, is_absence };
+        let record = Record::new(Some(Arc::new(entry)), None, fetched, is_absence);
         let recovered = self.ledger.recover(id.clone(), weight, record, terms).is_ok();
         if recovered {
             self.note(id);
@@ -297,8 +298,8 @@ impl Catalog {
         let mut unlisted = 0;
         for (id, _) in self.ledger.iter().filter(|(id, _)| id.home == Home::OWN) {
             match self.keys.get(&id.key) {
-                Some(parts) if parts.counts.contains_key(&id.part) => {}
-                None if id.part == Part::Whole => unlisted += 1,
+                Some(parts) if parts.counts.contains_key(&id.part()) => {}
+                None if id.part() == Part::Whole => unlisted += 1,
                 _ => return Err(format!("{id:?} is resident but not in the index of keys")),
             }
         }
@@ -325,5 +326,5 @@ impl Catalog {
 
 /// What a blob is resident with.
 fn terms(id: &BlobId, expires: Option<Timestamp>) -> Terms {
-    Terms { expires: expires.map(Timestamp::as_millis), id: blob_id(&id.key, id.part), cost: 1 }
+    Terms { expires: expires.map(Timestamp::as_millis), id: blob_id(&id.key, id.part()), cost: 1 }
 }

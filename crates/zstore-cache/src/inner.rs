@@ -95,7 +95,7 @@ impl<S: ReadStore + ?Sized, T: ?Sized> Inner<S, T> {
     /// Where a blob lies in the tier.
     pub(crate) fn blob_key(&self, id: &BlobId) -> Result<Key> {
         let space = if id.home == Home::OWN { self.namespace.space() } else { self.catalog.lock().space(id.home) };
-        space.blob_key(&id.key, id.part)
+        space.blob_key(&id.key, id.part())
     }
 
     /// An error of the cache itself, about `key`.

@@ -162,7 +162,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             if let Some(state) = leave.state {
                 catalog.confirm(&id.key, Some(state));
             }
-            catalog.leave_beside(&entry.content, id.part, |other| self.lasts(other, now))
+            catalog.leave_beside(&entry.content, id.part(), |other| self.lasts(other, now))
         };
         // Before the first wait: what left its place must not come back if this is given up.
         if !self.remove_gated(beside).await {

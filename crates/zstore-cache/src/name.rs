@@ -12,17 +12,30 @@ impl Home {
     pub(crate) const OWN: Self = Self(0);
 }
 
-/// What one blob is about.
+/// What one blob is about: as small as can be, for each resident has one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BlobId {
     pub(crate) key: Key,
-    pub(crate) part: Part,
+    /// Of the block, if it is one.
+    index: u64,
+    is_block: bool,
     pub(crate) home: Home,
 }
 
 impl BlobId {
     pub(crate) const fn new(key: Key, part: Part) -> Self {
-        Self { key, part, home: Home::OWN }
+        Self::at(Home::OWN, key, part)
+    }
+
+    pub(crate) const fn at(home: Home, key: Key, part: Part) -> Self {
+        match part {
+            Part::Whole => Self { key, index: 0, is_block: false, home },
+            Part::Block(index) => Self { key, index, is_block: true, home },
+        }
+    }
+
+    pub(crate) const fn part(&self) -> Part {
+        if self.is_block { Part::Block(self.index) } else { Part::Whole }
     }
 
     pub(crate) const fn whole(key: Key) -> Self {

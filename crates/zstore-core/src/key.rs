@@ -63,17 +63,19 @@ impl Key {
 
 /// Checks every segment of a name that may also be a prefix; the caller deals with the empty name.
 pub(crate) fn validate_segments(name: &str) -> Result<(), InvalidKey> {
-    if name.contains('\0') {
-        return Err(InvalidKey::new(name, "it holds a NUL"));
-    }
-    for segment in name.split('/') {
-        match segment {
-            "" => return Err(InvalidKey::new(name, "it has an empty segment (a leading, trailing or doubled slash)")),
-            "." | ".." => return Err(InvalidKey::new(name, "it has a `.` or `..` segment")),
-            _ => {}
+    // In one pass over the bytes, for keys are made by the hundred thousand where a cache directory is opened.
+    let mut rest = name.as_bytes();
+    loop {
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | 0)).unwrap_or(rest.len());
+        let after = rest.get(end);
+        match &rest[..end] {
+            _ if after == Some(&0) => return Err(InvalidKey::new(name, "it holds a NUL")),
+            b"" => return Err(InvalidKey::new(name, "it has an empty segment (a leading, trailing or doubled slash)")),
+            b"." | b".." => return Err(InvalidKey::new(name, "it has a `.` or `..` segment")),
+            _ if after.is_none() => return Ok(()),
+            _ => rest = &rest[end + 1..],
         }
     }
-    Ok(())
 }
 
 impl fmt::Display for Key {

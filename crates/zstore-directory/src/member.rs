@@ -6,19 +6,14 @@ use std::{
     fs::{self, File, OpenOptions},
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process,
     sync::Arc,
-    thread,
 };
 
 use parking_lot::Mutex;
 
-use crate::access;
-
-/// What is longer is read in two halves at once: the system takes longer to provide memory than to fill it.
-const HALVED_BYTES_MIN: usize = 1 << 20;
+use crate::{FileBytes, access};
 
 /// One who shares a directory: a process, or one of several caches in it. It never comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,8 +85,8 @@ impl Member {
     ///
     /// # Cost
     /// Reads all of it, which blocks.
-    pub fn journal(&self) -> io::Result<Vec<u8>> {
-        read_all(&self.file.lock())
+    pub fn journal(&self) -> io::Result<FileBytes> {
+        FileBytes::read(&self.file.lock())
     }
 
     /// Writes at the end of its journal. A kill leaves a beginning of it there.
@@ -280,8 +275,8 @@ impl Orphan {
     ///
     /// # Cost
     /// Reads all of it, which blocks; a long one with the help of another thread.
-    pub fn journal(&self) -> io::Result<Vec<u8>> {
-        self.file.as_ref().map_or_else(|| Ok(Vec::new()), read_all)
+    pub fn journal(&self) -> io::Result<FileBytes> {
+        self.file.as_ref().map_or_else(|| Ok(FileBytes::default()), FileBytes::read)
     }
 
     /// Bytes of its journal.
@@ -345,24 +340,6 @@ fn remove_unfinished(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
-}
-
-fn read_all(file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?];
-    if bytes.len() < HALVED_BYTES_MIN {
-        file.read_exact_at(&mut bytes, 0)?;
-        return Ok(bytes);
-    }
-    let half = bytes.len() / 2;
-    let (front, back) = bytes.split_at_mut(half);
-    let halved = thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || file.read_exact_at(front, 0)).ok()?;
-        let back = file.read_exact_at(back, half as u64);
-        Some(back.and(other.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))))
-    });
-    // One who may have no more threads reads all of it himself.
-    halved.unwrap_or_else(|| file.read_exact_at(&mut bytes, 0))?;
-    Ok(bytes)
 }
 
 /// # Errors

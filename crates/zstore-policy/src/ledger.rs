@@ -17,6 +17,7 @@
 mod audit;
 mod balance;
 mod claim;
+mod hashed;
 mod leaving;
 mod lookup;
 mod table;
@@ -27,6 +28,7 @@ use std::hash::Hash;
 
 use self::balance::{Balance, Claim};
 pub use self::claim::{Grant, Refused, Reservation};
+pub use self::hashed::{Hashed, KeyHasher};
 pub use self::leaving::{Leaving, Reason, Tally};
 pub use self::lookup::{Lookup, Resident, Terms, Tick};
 
@@ -63,7 +65,7 @@ use crate::policy::{Candidate, Policy, Slot};
 /// # Cost
 ///
 /// A probe is a hash lookup and the policy's `hit`. Residents that never expire are in no ordered structure. Memory
-/// is one table entry (`K`, `R` and about 40 bytes) and about 8 bytes in an index of slots for each resident, besides
+/// is one table entry (`K`, `R` and about 20 bytes) and about 8 bytes in an index of slots for each resident, besides
 /// the policy's.
 pub struct Ledger<K, R> {
     table: Table<K, R>,
@@ -134,7 +136,7 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
             return Lookup::Absent;
         };
         match self.table.held(slot) {
-            Some(held) if held.expires.is_some_and(|expires| expires <= now) => Lookup::Stale(&held.record),
+            Some(held) if held.expires().is_some_and(|expires| expires <= now) => Lookup::Stale(&held.record),
             Some(held) => {
                 self.policy.hit(slot);
                 Lookup::Fresh(&held.record)
@@ -230,7 +232,7 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
         };
         self.balance.commit(&claim);
         let terms = reservation.terms;
-        let held = Held { key: reservation.key, record, weight: claim.weight, expires: terms.expires };
+        let held = Held::new(reservation.key, record, claim.weight, terms.expires);
         self.admit(reservation.claim.slot, held, terms, hash);
         Ok(())
     }
@@ -336,19 +338,35 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
     ///
     /// # Errors
     ///
-    /// The record comes back when the key is already resident (or the weights no longer add up to a `u64`).
-    pub fn recover(&mut self, key: K, weight: u64, record: R, terms: Terms) -> Result<(), R> {
-        let hash = self.table.hash_of(&key);
+    /// Key and record come back when the key is already resident (or the weights no longer add up to a `u64`).
+    pub fn recover(&mut self, key: K, weight: u64, record: R, terms: Terms) -> Result<(), (K, R)> {
+        let hashed = self.table.hasher().hash(key);
+        self.recover_hashed(hashed, weight, record, terms)
+    }
+
+    /// The same of a key that was hashed by this ledger's [`hasher`](Self::hasher), by another thread perhaps: the key
+    /// itself is not looked at, unless it is there already.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover).
+    pub fn recover_hashed(&mut self, key: Hashed<K>, weight: u64, record: R, terms: Terms) -> Result<(), (K, R)> {
+        let Hashed { key, hash } = key;
+        debug_assert_eq!(hash, self.table.hash_of(&key), "hashed by the hasher of another ledger");
         let slot = match self.table.next_slot() {
             Some(slot) if self.table.find(&key, hash).is_none() => slot,
-            _ => return Err(record),
+            _ => return Err((key, record)),
         };
         if !self.balance.recover(weight) {
-            return Err(record);
+            return Err((key, record));
         }
-        let held = Held { key, record, weight, expires: terms.expires };
+        let held = Held::new(key, record, weight, terms.expires);
         self.admit(slot, held, terms, hash);
         Ok(())
+    }
+
+    /// Hashes keys for [`recover_hashed`](Self::recover_hashed), wherever the ledger is.
+    pub fn hasher(&self) -> KeyHasher {
+        self.table.hasher()
     }
 
     /// So many residents are about to be recovered: room for what is kept of them is made at once.

@@ -67,7 +67,9 @@ mod w_tiny_lfu;
 
 pub use fifo::Fifo;
 pub use gdsf::Gdsf;
-pub use ledger::{Grant, Leaving, Ledger, Lookup, Reason, Refused, Reservation, Resident, Tally, Terms, Tick};
+pub use ledger::{
+    Grant, Hashed, KeyHasher, Leaving, Ledger, Lookup, Reason, Refused, Reservation, Resident, Tally, Terms, Tick,
+};
 pub use lru::Lru;
 pub use policy::{Candidate, Policy, Slot};
 pub use s3_fifo::S3Fifo;

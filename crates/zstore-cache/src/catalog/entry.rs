@@ -1,6 +1,6 @@
 //! Entries: what is kept of a resident.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 use zstore_core::Timestamp;
@@ -39,13 +39,25 @@ pub(crate) enum Place {
     Blob { stamp: u64, header_bytes: usize },
 }
 
-/// What the ledger keeps beside a resident.
+/// What the ledger keeps beside a resident: as small as can be, for there may be millions.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// What its blob says; not known if it is only known from an index, or was perhaps written over since.
     pub(super) entry: Option<Arc<Entry>>,
     /// What it is called in the journal of a directory that is shared.
-    pub(super) seat: Option<u32>,
+    seat: Option<NonZeroU32>,
     pub(super) fetched: Timestamp,
     pub(super) is_absence: bool,
+}
+
+impl Record {
+    pub(super) fn new(entry: Option<Arc<Entry>>, seat: Option<u32>, fetched: Timestamp, is_absence: bool) -> Self {
+        // The last number of all is nobody's seat.
+        let seat = seat.and_then(|seat| NonZeroU32::new(!seat));
+        Self { entry, seat, fetched, is_absence }
+    }
+
+    pub(super) fn seat(&self) -> Option<u32> {
+        self.seat.map(|seat| !seat.get())
+    }
 }

@@ -25,14 +25,14 @@ impl Catalog {
         if self.guests == 0 {
             return None;
         }
-        let guest = self.keys.get(&id.key)?.guests.get(&id.part)?;
+        let guest = self.keys.get(&id.key)?.guests.get(&id.part())?;
         let useful = guest.expires.is_none_or(|expires| expires > now);
         useful.then(|| Arc::clone(&guest.entry))
     }
 
     /// What is known of a guest of that weight, which is none.
     pub(super) fn take_guest(&mut self, id: &BlobId, weight: u64) -> Option<Arc<Entry>> {
-        let guest = self.keys.get(&id.key)?.guests.get(&id.part).filter(|guest| guest.weight == weight)?;
+        let guest = self.keys.get(&id.key)?.guests.get(&id.part()).filter(|guest| guest.weight == weight)?;
         let entry = Arc::clone(&guest.entry);
         self.forget_guest(id);
         Some(entry)
@@ -66,7 +66,7 @@ impl Catalog {
         }
         let parts = self.keys.entry(id.key.clone()).or_default();
         parts.state = Some(state);
-        if parts.guests.insert(id.part, Guest { entry, weight, expires }).is_none() {
+        if parts.guests.insert(id.part(), Guest { entry, weight, expires }).is_none() {
             self.guests += 1;
         }
         gone
@@ -74,12 +74,12 @@ impl Catalog {
 
     /// Whether `entry` is known of a blob of another cache.
     pub(crate) fn is_guest(&self, id: &BlobId, entry: &Arc<Entry>) -> bool {
-        let guest = self.keys.get(&id.key).and_then(|parts| parts.guests.get(&id.part));
+        let guest = self.keys.get(&id.key).and_then(|parts| parts.guests.get(&id.part()));
         guest.is_some_and(|guest| Arc::ptr_eq(&guest.entry, entry))
     }
 
     pub(super) fn forget_guest(&mut self, id: &BlobId) {
-        let guest = self.keys.get_mut(&id.key).and_then(|parts| parts.guests.remove(&id.part));
+        let guest = self.keys.get_mut(&id.key).and_then(|parts| parts.guests.remove(&id.part()));
         if guest.is_some() {
             self.guests -= 1;
             self.drop_if_empty(&id.key);

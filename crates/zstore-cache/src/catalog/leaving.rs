@@ -21,7 +21,7 @@ impl Catalog {
     pub(super) fn put_down_leaving(&mut self, gone: &Gone) {
         self.wake_leaving(&gone.key);
         let Some((books, record)) = self.books.as_ref().zip(gone.record.as_ref()) else { return };
-        if let Some(seat) = record.seat {
+        if let Some(seat) = record.seat() {
             let Record { fetched, is_absence, .. } = *record;
             books.leaving(seat, Note { id: gone.key.clone(), weight: gone.weight, fetched, is_absence });
         }
@@ -39,7 +39,7 @@ impl Catalog {
         self.forget_guests(key);
         let mut parts: Vec<Part> = self.parts_of(key).collect();
         let gone = self.leave_parts(key, &parts, reason, |_, _| true);
-        parts.retain(|part| gone.iter().all(|gone| gone.key.part != *part));
+        parts.retain(|part| gone.iter().all(|gone| gone.key.part() != *part));
         (gone, parts)
     }
 
@@ -98,7 +98,7 @@ impl Catalog {
         let gone: Vec<Gone> = ids
             .filter_map(|id| {
                 let resident = self.ledger.peek(&id);
-                let leaves = resident.is_some_and(|resident| leaves(id.part, resident.record.entry.as_deref()));
+                let leaves = resident.is_some_and(|resident| leaves(id.part(), resident.record.entry.as_deref()));
                 if leaves { self.leave(&id, reason) } else { None }
             })
             .collect();
@@ -137,7 +137,7 @@ impl Catalog {
 
     pub(crate) fn left(&mut self, gone: Gone) {
         self.strike(&gone.key.clone());
-        self.put_down_gone(gone.record.as_ref().and_then(|record| record.seat));
+        self.put_down_gone(gone.record.as_ref().and_then(Record::seat));
         self.ledger.left(gone);
     }
 

@@ -57,7 +57,8 @@ impl Catalog {
 
     pub(super) fn note(&mut self, id: BlobId) {
         if id.home == Home::OWN {
-            *self.keys.entry(id.key).or_default().counts.entry(id.part).or_default() += 1;
+            let part = id.part();
+            *self.keys.entry(id.key).or_default().counts.entry(part).or_default() += 1;
         }
     }
 
@@ -66,10 +67,10 @@ impl Catalog {
             return;
         }
         let Some(Parts { counts, .. }) = self.keys.get_mut(&id.key) else { return };
-        if let Some(count) = counts.get_mut(&id.part) {
+        if let Some(count) = counts.get_mut(&id.part()) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&id.part);
+                counts.remove(&id.part());
             }
         }
         self.drop_if_empty(&id.key);

@@ -4,14 +4,55 @@ use std::sync::Arc;
 
 use zstore_core::{Key, Timestamp};
 use zstore_directory::Pass;
-use zstore_format::{Part, Space, index::Noted};
-use zstore_policy::{Reason, Terms};
+use zstore_format::{Part, Space, blob_id};
+use zstore_policy::{Hashed, KeyHasher, Reason, Terms};
 
 use super::{Catalog, Entry, Gone, Record, parts::Parts};
 use crate::{
     name::{BlobId, Home},
     sharing::books::{Note, SharedBooks},
 };
+
+/// A blob that an index tells of, with all that can be found out of it without the catalog.
+pub(crate) struct Inherited {
+    id: Hashed<BlobId>,
+    /// What the policy knows it by.
+    policy_id: u64,
+    weight: u64,
+    fetched: Timestamp,
+    is_absence: bool,
+    pub(crate) seat: u32,
+    expires: Option<Timestamp>,
+}
+
+impl Inherited {
+    pub(crate) fn new(note: Note, seat: u32, expires: Option<Timestamp>, hasher: &KeyHasher) -> Self {
+        let policy_id = blob_id(&note.id.key, note.id.part());
+        Self::known_as(policy_id, note, seat, expires, hasher)
+    }
+
+    /// One that the index told what the policy knows it by.
+    pub(crate) fn known_as(
+        policy_id: u64,
+        note: Note,
+        seat: u32,
+        expires: Option<Timestamp>,
+        hasher: &KeyHasher,
+    ) -> Self {
+        let Note { id, weight, fetched, is_absence } = note;
+        Self { id: hasher.hash(id), policy_id, weight, fetched, is_absence, seat, expires }
+    }
+
+    pub(crate) fn into_note(self) -> Note {
+        let Self { id, weight, fetched, is_absence, .. } = self;
+        Note { id: id.into_key(), weight, fetched, is_absence }
+    }
+
+    pub(crate) fn note(&self) -> Note {
+        let Self { id, weight, fetched, is_absence, .. } = self;
+        Note { id: id.key().clone(), weight: *weight, fetched: *fetched, is_absence: *is_absence }
+    }
+}
 
 impl Catalog {
     /// From now on what happens is put down in these books.
@@ -59,26 +100,35 @@ impl Catalog {
         self.ledger.expect(blobs);
     }
 
-    /// A blob that an index tells of. Whether it is taken over: there is none of that name yet.
-    pub(crate) fn take_over(&mut self, id: BlobId, noted: &Noted<'_>, seat: u32, expires: Option<Timestamp>) -> bool {
-        let is_listed = id.home != Home::OWN || id.part != Part::Whole || self.keys.contains_key(&id.key);
+    /// Hashes names of blobs for [`Inherited`].
+    pub(crate) fn hasher(&self) -> KeyHasher {
+        self.ledger.hasher()
+    }
+
+    /// A blob that an index tells of.
+    ///
+    /// # Errors
+    /// It comes back if there is one of that name.
+    pub(crate) fn take_over(&mut self, inherited: Inherited) -> Result<(), Note> {
+        let Inherited { id: hashed, policy_id, weight, fetched, is_absence, seat, expires } = inherited;
+        let id = hashed.key();
+        let is_listed = id.home != Home::OWN || id.part() != Part::Whole || self.keys.contains_key(&id.key);
         if is_listed && id.home == Home::OWN {
             self.wake(&id.key);
         }
-        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: noted.id, cost: 1 };
-        let guest = if self.guests > 0 { self.take_guest(&id, noted.weight) } else { None };
-        let record = Record { entry: guest, seat: Some(seat), fetched: noted.fetched, is_absence: noted.is_absence };
+        let terms = Terms { expires: expires.map(Timestamp::as_millis), id: policy_id, cost: 1 };
+        let guest = if self.guests > 0 { self.take_guest(id, weight) } else { None };
+        let record = Record::new(guest, Some(seat), fetched, is_absence);
         let early = record.entry.is_some().then(|| id.clone());
         let listed = is_listed.then(|| id.clone());
-        let taken = self.ledger.recover(id, noted.weight, record, terms).is_ok();
-        if taken {
-            self.early.extend(early);
-            match listed {
-                Some(id) => self.note(id),
-                None => self.unlisted += 1,
-            }
+        let recovered = self.ledger.recover_hashed(hashed, weight, record, terms);
+        recovered.map_err(|(id, _)| Note { id, weight, fetched, is_absence })?;
+        self.early.extend(early);
+        match listed {
+            Some(id) => self.note(id),
+            None => self.unlisted += 1,
         }
-        taken
+        Ok(())
     }
 
     /// Tells the policy, and the books, of what was read before it was taken over.
@@ -136,8 +186,8 @@ impl Catalog {
     /// Tells every resident that has a seat, who leaves first in front.
     pub(crate) fn for_each_seated(&self, tell: &mut dyn FnMut(u32, Note)) {
         for (id, resident) in self.ledger.in_order() {
-            let Record { seat, fetched, is_absence, .. } = *resident.record;
-            if let Some(seat) = seat {
+            let Record { fetched, is_absence, .. } = *resident.record;
+            if let Some(seat) = resident.record.seat() {
                 tell(seat, Note { id: id.clone(), weight: resident.weight, fetched, is_absence });
             }
         }

@@ -9,6 +9,7 @@ use zstore_policy::Reason;
 
 use super::{Sharing, books::Note};
 use crate::{
+    catalog::Inherited,
     inner::Inner,
     name::{BlobId, Home},
     tier::CONCURRENT_MAX,
@@ -52,7 +53,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     fn names_known(&self) -> HashMap<Key, (BlobId, u64)> {
         let catalog = self.catalog.lock();
         let names = catalog.names().into_iter().filter_map(|(id, weight)| {
-            let name = catalog.space(id.home).blob_key(&id.key, id.part).ok()?;
+            let name = catalog.space(id.home).blob_key(&id.key, id.part()).ok()?;
             Some((name, (id, weight)))
         });
         names.collect()
@@ -106,12 +107,13 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let space = Space::new(name.namespace(), block_bytes);
         let mut catalog = self.catalog.lock();
         let Some(home) = catalog.home(space) else { return false };
-        let id = BlobId { key: header.content.key().clone(), part, home };
+        let id = BlobId::at(home, header.content.key().clone(), part);
         let is_absence = header.content.meta().is_none();
-        let note = Note { id: id.clone(), weight: found.size, fetched: header.fetched, is_absence };
+        let note = Note { id, weight: found.size, fetched: header.fetched, is_absence };
         let expires = if home == Home::OWN { self.useful_until(&header.content, header.fetched) } else { None };
         let seat = sharing.books.put(note.clone(), space, true);
-        if !catalog.take_over(id, &note.noted(seat, 0), seat, expires) {
+        let inherited = Inherited::new(note, seat, expires, &catalog.hasher());
+        if catalog.take_over(inherited).is_err() {
             sharing.books.gone(seat);
         }
         true

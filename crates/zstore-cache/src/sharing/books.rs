@@ -275,8 +275,8 @@ impl State {
 impl Note {
     /// As the journal tells it, of this seat and space.
     pub(crate) fn noted(&self, seat: u32, space: u16) -> Noted<'_> {
-        let id = blob_id(&self.id.key, self.id.part);
-        let (key, part) = (self.id.key.as_str(), self.id.part);
+        let id = blob_id(&self.id.key, self.id.part());
+        let (key, part) = (self.id.key.as_str(), self.id.part());
         Noted { seat, space, key, part, weight: self.weight, fetched: self.fetched, id, is_absence: self.is_absence }
     }
 }

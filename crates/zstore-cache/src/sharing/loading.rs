@@ -20,7 +20,10 @@ use super::{
     books::Note,
     replay::{Doubt, Doubts},
 };
-use crate::{catalog::Catalog, inner::Inner};
+use crate::{
+    catalog::{Catalog, Inherited},
+    inner::Inner,
+};
 
 /// Without a bound, members are dealt room out of this much.
 const UNBOUNDED: u64 = 1 << 60;
@@ -240,8 +243,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     async fn settle_one(&self, sharing: &Sharing, doubt: &Doubt, swept: &mut BTreeSet<String>) -> Result<()> {
-        let Doubt { note, space, seat, .. } = doubt;
-        let name = space.blob_key(&note.id.key, note.id.part)?;
+        let Doubt { note, seat, .. } = doubt;
+        let space = self.catalog.lock().space(note.id.home);
+        let name = space.blob_key(&note.id.key, note.id.part())?;
         // What was written under another name is in the same directory.
         if let Some((directory, _)) = name.as_str().rsplit_once('/')
             && !swept.contains(directory)
@@ -257,7 +261,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             sharing.books.gone(*seat);
         } else if there == Some(note.weight) && held.is_none() {
             sharing.books.landed(*seat);
-            catalog.take_over(note.id.clone(), &note.noted(*seat, 0), *seat, expires);
+            let inherited = Inherited::new(note.clone(), *seat, expires, &catalog.hasher());
+            let _ = catalog.take_over(inherited);
         } else if let Some(weight) = there {
             // Another one has taken its place, or two told of it and the first was wrong.
             sharing.books.gone(*seat);
@@ -265,8 +270,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 catalog.left(gone);
             }
             let note = Note { weight, ..note.clone() };
-            let seat = sharing.books.put(note.clone(), *space, true);
-            catalog.take_over(note.id.clone(), &note.noted(seat, 0), seat, expires);
+            let seat = sharing.books.put(note.clone(), space, true);
+            let inherited = Inherited::new(note, seat, expires, &catalog.hasher());
+            let _ = catalog.take_over(inherited);
         }
         Ok(())
     }

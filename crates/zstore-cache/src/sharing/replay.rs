@@ -12,10 +12,11 @@ use zstore_format::{
     Part, Space,
     index::{Journal, Noted},
 };
+use zstore_policy::KeyHasher;
 
 use super::{Sharing, books::Note};
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Inherited},
     inner::Inner,
     name::{BlobId, Home},
 };
@@ -40,18 +41,14 @@ pub(super) struct Doubts {
 #[derive(Debug)]
 pub(super) struct Doubt {
     pub(super) note: Note,
-    pub(super) space: Space,
     pub(super) seat: u32,
     pub(super) is_settled: AtomicBool,
 }
 
 /// What a journal told of a resident.
-struct Told<'a> {
-    noted: Noted<'a>,
+struct Told {
+    inherited: Inherited,
     is_sure: bool,
-    space: Space,
-    note: Note,
-    expires: Option<Timestamp>,
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
@@ -108,7 +105,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         for (number, home) in (0..).zip(&homes) {
             home.iter().for_each(|(home, _)| sharing.books.know(*home, number));
         }
-        self.take_over(sharing, journal, &homes, doubts, |told| told.noted.seat, |_, _| ());
+        self.take_over(sharing, journal, &homes, doubts, |_, _| (), |_, _| ());
     }
 
     /// Takes over what another journal tells, and puts it down in this cache's own.
@@ -120,7 +117,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         account: impl FnMut(&mut Catalog, u64),
     ) {
         let homes = self.homes(journal);
-        let seat = |told: &Told<'_>| sharing.books.put(told.note.clone(), told.space, told.is_sure);
+        let seat = |catalog: &Catalog, told: &mut Told| {
+            let note = told.inherited.note();
+            let space = catalog.space(note.id.home);
+            told.inherited.seat = sharing.books.put(note, space, told.is_sure);
+        };
         self.take_over(sharing, journal, &homes, doubts, seat, account);
     }
 
@@ -137,27 +138,32 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         journal: &Journal<'_>,
         homes: &[Option<(Home, Space)>],
         doubts: &mut Doubts,
-        seat: impl Fn(&Told<'_>) -> u32,
+        seat: impl Fn(&Catalog, &mut Told),
         mut account: impl FnMut(&mut Catalog, u64),
     ) {
-        let all_told = || journal.residents().map(|(noted, is_sure)| self.told(noted, is_sure, homes));
+        let hasher = self.catalog.lock().hasher();
+        let told = |(noted, is_sure): (Noted<'_>, bool)| {
+            self.told(&noted, homes, &hasher).map(|inherited| Told { inherited, is_sure })
+        };
+        let all_told = || journal.residents().map(told);
         made_ahead(all_told, |hand| {
             let mut hand = hand.into_iter();
             while hand.len() > 0 {
                 let mut catalog = self.catalog.lock();
                 let known = catalog.known();
                 for told in hand.by_ref().take(BATCH) {
-                    let Some(told) = told else {
+                    let Some(mut told) = told else {
                         doubts.all = true;
                         continue;
                     };
-                    let seat = seat(&told);
-                    let Told { noted, is_sure, space, note, expires } = told;
-                    let taken = is_sure && catalog.take_over(note.id.clone(), &noted, seat, expires);
-                    if !taken {
+                    seat(&catalog, &mut told);
+                    let Told { inherited, is_sure } = told;
+                    let seat = inherited.seat;
+                    let taken = if is_sure { catalog.take_over(inherited) } else { Err(inherited.into_note()) };
+                    if let Err(note) = taken {
                         // Until it is seen whether it is there: so no journal that is written anew forgets it.
                         sharing.books.leaving(seat, note.clone());
-                        doubts.unsure.push(Doubt { note, space, seat, is_settled: AtomicBool::new(false) });
+                        doubts.unsure.push(Doubt { note, seat, is_settled: AtomicBool::new(false) });
                     }
                 }
                 let taken = catalog.known() - known;
@@ -167,17 +173,17 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// All of a resident that can be found out without the catalog's lock. None if it has no place or no key.
-    fn told<'a>(&self, noted: Noted<'a>, is_sure: bool, homes: &[Option<(Home, Space)>]) -> Option<Told<'a>> {
-        let (mut home, mut space) = homes.get(usize::from(noted.space)).copied()??;
+    fn told(&self, noted: &Noted<'_>, homes: &[Option<(Home, Space)>], hasher: &KeyHasher) -> Option<Inherited> {
+        let (mut home, space) = homes.get(usize::from(noted.space)).copied()??;
         let (key, own) = (noted.to_key()?, self.namespace.space());
         // Whole values of one namespace lie in one place, whatever its blocks are.
         if noted.part == Part::Whole && space.digest() == own.digest() {
-            (home, space) = (Home::OWN, own);
+            home = Home::OWN;
         }
-        let id = BlobId { key, part: noted.part, home };
+        let id = BlobId::at(home, key, noted.part);
         let note = Note { id, weight: noted.weight, fetched: noted.fetched, is_absence: noted.is_absence };
         let expires = self.noted_until(&note);
-        Some(Told { noted, is_sure, space, note, expires })
+        Some(Inherited::known_as(noted.id, note, noted.seat, expires, hasher))
     }
 
     /// From when on a blob is of no use that is only known from an index; never if none.

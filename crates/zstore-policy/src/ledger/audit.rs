@@ -58,7 +58,7 @@ impl<K: Hash + Eq + Clone, R> Ledger<K, R> {
             require(table.slot_of(&held.key) == Some(slot), || {
                 format!("the resident in {slot:?} is not found by its key")
             })?;
-            let Some(expires) = held.expires else {
+            let Some(expires) = held.expires() else {
                 continue;
             };
             expiring += 1;

@@ -28,7 +28,7 @@ pub struct Resident<'a, R> {
 /// What a resident is admitted with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Terms {
-    /// Stale from this tick on; `None` is never.
+    /// Stale from this tick on; `None` is never, and so is the last tick of all.
     pub expires: Option<Tick>,
     /// A stable opaque identity for the policy, usually a hash of the key: see [`Candidate::id`](crate::Candidate::id).
     pub id: u64,

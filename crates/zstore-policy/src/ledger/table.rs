@@ -2,12 +2,13 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
 use super::balance::Claim;
 use super::claim::ClaimId;
+use super::hashed::KeyHasher;
 use super::lookup::{Resident, Tick};
 use crate::policy::Slot;
 
@@ -29,8 +30,18 @@ pub(super) struct Held<K, R> {
     pub(super) record: R,
     /// In bytes.
     pub(super) weight: u64,
-    /// Stale from this tick on; `None` is never.
-    pub(super) expires: Option<Tick>,
+    /// Stale from this tick on, the last of all being never: an `Option` would take twice as much of every resident.
+    expires: Tick,
+}
+
+impl<K, R> Held<K, R> {
+    pub(super) fn new(key: K, record: R, weight: u64, expires: Option<Tick>) -> Self {
+        Self { key, record, weight, expires: expires.unwrap_or(Tick::MAX) }
+    }
+
+    pub(super) fn expires(&self) -> Option<Tick> {
+        (self.expires < Tick::MAX).then_some(self.expires)
+    }
 }
 
 /// What is left of one that leaves: the caller has the rest.
@@ -49,8 +60,7 @@ pub(super) struct Table<K, R> {
     /// Exactly the residents, by the hashes of their keys, which are in `entries` alone. It is never iterated: no
     /// answer shows the seed of the hasher.
     pub(super) keys: HashTable<Slot>,
-    /// Seeded at random in each process, so that nobody can craft keys that collide.
-    hasher: DefaultHashBuilder,
+    hasher: KeyHasher,
     /// Exactly the residents that expire, the earliest first.
     pub(super) expiries: BTreeSet<(Tick, Slot)>,
 }
@@ -61,7 +71,7 @@ impl<K: Hash + Eq, R> Table<K, R> {
             entries: Vec::new(),
             vacant: Vec::new(),
             keys: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: KeyHasher::default(),
             expiries: BTreeSet::new(),
         }
     }
@@ -110,14 +120,18 @@ impl<K: Hash + Eq, R> Table<K, R> {
         }
     }
 
+    pub(super) fn hasher(&self) -> KeyHasher {
+        self.hasher.clone()
+    }
+
     /// The hash under which a key is looked for.
     pub(super) fn hash_of<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        self.hasher.hash_one(key)
+        self.hasher.hash_of(key)
     }
 
     /// Puts a resident, whose key has this hash, in a slot that was vacant or claimed. The key is not resident.
     pub(super) fn hold(&mut self, slot: Slot, held: Held<K, R>, hash: u64) {
-        if let Some(expires) = held.expires {
+        if let Some(expires) = held.expires() {
             self.expiries.insert((expires, slot));
         }
         match self.entries.get(slot.index()) {
@@ -139,7 +153,7 @@ impl<K: Hash + Eq, R> Table<K, R> {
         if let Ok(found) = self.keys.find_entry(hash, |other| *other == slot) {
             found.remove();
         }
-        if let Some(expires) = held.expires {
+        if let Some(expires) = held.expires() {
             self.expiries.remove(&(expires, slot));
         }
         Some(held)
@@ -204,11 +218,13 @@ impl<K: Hash + Eq, R> Table<K, R> {
         let Some(held) = self.held_mut(slot) else {
             return false;
         };
-        let before = std::mem::replace(&mut held.expires, expires);
+        let before = held.expires();
+        held.expires = expires.unwrap_or(Tick::MAX);
+        let after = held.expires();
         if let Some(tick) = before {
             self.expiries.remove(&(tick, slot));
         }
-        if let Some(tick) = expires {
+        if let Some(tick) = after {
             self.expiries.insert((tick, slot));
         }
         true
@@ -245,9 +261,9 @@ impl<K: Hash + Eq, R> Table<K, R> {
 }
 
 /// The hash of the key of a resident.
-fn hash_of_held<K: Hash, R>(hasher: &DefaultHashBuilder, entries: &[Entry<K, R>], slot: Slot) -> u64 {
+fn hash_of_held<K: Hash, R>(hasher: &KeyHasher, entries: &[Entry<K, R>], slot: Slot) -> u64 {
     match entries.get(slot.index()) {
-        Some(Entry::Held(held)) => hasher.hash_one(&held.key),
+        Some(Entry::Held(held)) => hasher.hash_of(&held.key),
         // Nobody else is in the index.
         _ => 0,
     }
@@ -256,6 +272,6 @@ fn hash_of_held<K: Hash, R>(hasher: &DefaultHashBuilder, entries: &[Entry<K, R>]
 impl<K, R> Held<K, R> {
     /// As a caller sees it.
     pub(super) fn resident(&self) -> Resident<'_, R> {
-        Resident { record: &self.record, weight: self.weight, expires: self.expires }
+        Resident { record: &self.record, weight: self.weight, expires: self.expires() }
     }
 }

@@ -282,7 +282,7 @@ fn l8_a_key_is_resident_once() {
     let second = books.reserve("a", 3, Terms::default(), NOW).unwrap().reservation;
     books.commit(first, 1).unwrap();
     let second = books.commit(second, 2).unwrap_err();
-    assert_eq!(books.recover("a", 1, 3, Terms::default()), Err(3));
+    assert_eq!(books.recover("a", 1, 3, Terms::default()), Err(("a", 3)));
     assert_eq!(books.probe("a", NOW), Lookup::Fresh(&1));
     assert_eq!(books.charged(), 5);
     let leaving = books.spoil(second);

@@ -280,8 +280,8 @@ impl World {
                 self.tier.insert(serial, weight);
                 self.open.iter_mut().for_each(|open| open.rebound = true);
             }
-            Err(record) => {
-                assert_eq!(record, serial);
+            Err(back) => {
+                assert_eq!(back, (key, serial));
                 assert!(self.model.find(key).is_some());
             }
         }
