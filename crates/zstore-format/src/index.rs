@@ -178,7 +178,19 @@ impl<'a> Journal<'a> {
 
     /// Blobs that may be there, the least recently touched first, each with whether it is there for sure.
     pub fn residents(&self) -> impl Iterator<Item = (Noted<'a>, bool)> {
-        self.order.chunks(GATHERED).flat_map(|seats| {
+        self.residents_in(0..self.places())
+    }
+
+    /// How many places there are in the order of touches, vacant ones among them.
+    #[must_use]
+    pub const fn places(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The same of those in these places alone, so that several may look at a part each.
+    pub fn residents_in(&self, places: Range<usize>) -> impl Iterator<Item = (Noted<'a>, bool)> {
+        let end = places.end.min(self.order.len());
+        self.order[places.start.min(end)..end].chunks(GATHERED).flat_map(|seats| {
             let present = seats.iter().filter(|seat| **seat != NOBODY);
             let sittings: Vec<Sitting> = present.filter_map(|seat| self.seats.get(*seat).copied()).collect();
             self.touch(&sittings);
@@ -384,6 +396,25 @@ mod tests {
         });
         let journal = Journal::read(&bytes).unwrap();
         assert_eq!(keys(&journal), owned(&[("c", true), ("b", true), ("d", true), ("a", true)]));
+    }
+
+    #[test]
+    fn part_by_part_they_are_the_same_whatever_the_parts() {
+        let names: Vec<String> = (0..200).map(|n| format!("key/{n}")).collect();
+        let bytes = journal(|frames| {
+            (0..).zip(&names).for_each(|(seat, name)| frames.blob(&blob(seat, name), true));
+            (0..200).step_by(3).for_each(|seat| frames.gone(seat));
+            frames.touched(&[1, 100, 4]);
+        });
+        let journal = Journal::read(&bytes).unwrap();
+        let all: Vec<_> = journal.residents().collect();
+        assert_eq!(all.len(), 133);
+        for part in [1, 64, 77, 1000] {
+            let parts = (0..journal.places()).step_by(part);
+            assert!(parts.flat_map(|from| journal.residents_in(from..from + part)).eq(all.iter().copied()), "{part}");
+        }
+        let beyond = journal.places()..usize::MAX;
+        assert_eq!(journal.residents_in(beyond).count(), 0);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Replay: journals of the dead, taken over into the catalog.
 
 use std::{
+    collections::BTreeMap,
     io,
-    sync::{atomic::AtomicBool, mpsc::sync_channel},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::sync_channel,
+    },
     thread,
 };
 
@@ -26,7 +30,7 @@ use crate::{
 const BATCH: usize = 64;
 /// So many are handed from one thread to the other at a time, and so many hands may lie between them.
 const HAND: usize = 256;
-const HANDS_MAX: usize = 4;
+const HANDS_MAX: usize = 32;
 
 /// What journals said and cannot be believed without a look at the files.
 #[derive(Debug, Default)]
@@ -145,8 +149,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let told = |(noted, is_sure): (Noted<'_>, bool)| {
             self.told(&noted, homes, &hasher).map(|inherited| Told { inherited, is_sure })
         };
-        let all_told = || journal.residents().map(told);
-        made_ahead(all_told, |hand| {
+        let hand = |number: usize| -> Vec<Option<Told>> {
+            journal.residents_in(number * HAND..(number + 1) * HAND).map(told).collect()
+        };
+        made_ahead(journal.places().div_ceil(HAND), hand, |hand| {
             let mut hand = hand.into_iter();
             while hand.len() > 0 {
                 let mut catalog = self.catalog.lock();
@@ -196,23 +202,59 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 }
 
-/// Has things made by a thread of their own, while those that were made before are used.
-fn made_ahead<V: Send, I: Iterator<Item = V>>(make: impl Fn() -> I + Copy + Send, mut use_up: impl FnMut(Vec<V>)) {
+/// Makes so many things, each from its number, and uses them up in their order: another thread makes them ahead, and
+/// whoever uses them makes some himself rather than wait.
+fn made_ahead<V: Send>(count: usize, make: impl Fn(usize) -> V + Sync, mut use_up: impl FnMut(V)) {
+    let (due, make) = (&AtomicUsize::new(0), &make);
+    let make_next = move || {
+        let number = due.fetch_add(1, Ordering::Relaxed);
+        (number < count).then(|| (number, make(number)))
+    };
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(HANDS_MAX);
-        let making = thread::Builder::new().name("zstore-replay".into()).spawn_scoped(scope, move || {
-            let mut things = make();
-            loop {
-                let hand: Vec<V> = things.by_ref().take(HAND).collect();
-                if hand.is_empty() || sender.send(hand).is_err() {
+        // One who may have no more threads makes all himself.
+        let _ = thread::Builder::new().name("zstore-replay".into()).spawn_scoped(scope, move || {
+            while let Some(made) = make_next() {
+                if sender.send(made).is_err() {
                     return;
                 }
             }
         });
-        match making {
-            Ok(_) => receiver.into_iter().for_each(use_up),
-            // One who may have no more threads does one after the other.
-            Err(_) => use_up(make().collect()),
+        let mut early = BTreeMap::new();
+        for number in 0..count {
+            let made = loop {
+                early.extend(receiver.try_iter());
+                if let Some(made) = early.remove(&number) {
+                    break made;
+                }
+                match make_next().or_else(|| receiver.recv().ok()) {
+                    Some((other, made)) => early.insert(other, made),
+                    // The other thread panicked, which is passed on when the scope ends.
+                    None => return,
+                };
+            };
+            use_up(made);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_ahead_is_used_in_order_each_once() {
+        for count in [0, 1, 2, 1000] {
+            let made = AtomicUsize::new(0);
+            let make = |number: usize| {
+                made.fetch_add(1, Ordering::Relaxed);
+                // Some take longer than others.
+                (0..number % 7 * 100).fold(number, |number, more| number ^ (more & 1) ^ (more & 1))
+            };
+            let mut used = Vec::new();
+            made_ahead(count, make, |number| used.push(number));
+            assert!(used.into_iter().eq(0..count));
+            assert_eq!(made.into_inner(), count);
+        }
+    }
 }
