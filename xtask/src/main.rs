@@ -1,8 +1,8 @@
 //! The project's own tooling: `cargo xtask <command>`.
 //!
-//! Each command is a file: [`test`], [`bench`], [`soak`], [`tidy`], [`ci`]. What they share is `process`, which runs a program
-//! and shows how, and `repository`, which says where we are. Nothing here hides a failure: the exit code is 0 only if
-//! all went well.
+//! Each command is a file: [`test`], [`bench`], [`soak`], [`tidy`], [`ci`]. What they share is `process`, which runs a
+//! program and shows how, and `repository`, which says where we are. Nothing here hides a failure: the exit code is 0
+//! only if all went well.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 

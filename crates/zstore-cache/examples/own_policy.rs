@@ -1,8 +1,8 @@
 //! A replacement policy of one's own: `cargo run -p zstore-cache --example own_policy`.
 //!
 //! Training reads the same data set from end to end, epoch after epoch. If it is a little larger than the cache, the
-//! least recent chunk is always the one that is needed next, and LRU never hits. Here the *most* recent leaves, so that most
-//! of the data set simply stays.
+//! least recent chunk is always the one that is needed next, and LRU never hits. Here the *most* recent leaves, so that
+//! most of the data set simply stays.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::collections::BTreeMap;

@@ -196,8 +196,9 @@ pub(crate) enum Boarding<X> {
 impl Flights {
     /// Joins the flights that fetch some of `asks`, and starts those that `plan` divides the others among.
     ///
-    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. `plan` says for each flight what may be asked of it,
-    /// which may be more than is asked now, and what to start it with.
+    /// `landed` is asked while nobody can land or start: an answer from it is returned, and nothing is joined. `plan`
+    /// says for each flight what may be asked of it, which may be more than is asked now, and what to start it
+    /// with.
     pub(crate) fn board<X, R>(
         self: &Arc<Self>,
         key: &Key,

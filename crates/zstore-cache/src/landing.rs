@@ -238,7 +238,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         })
     }
 
-    /// Whether something resident is fresh, or can be: if not, it is kept for when the source fails, and in nobody's way.
+    /// Whether something resident is fresh, or can be: if not, it is kept for when the source fails, and in nobody's
+    /// way.
     fn lasts(&self, entry: &Entry, now: Moment) -> bool {
         self.standing(entry, now).is_fresh() || self.settings.freshness.is_renewable(&entry.content)
     }

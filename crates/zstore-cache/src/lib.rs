@@ -25,20 +25,20 @@
 //! ```
 //!
 //! # Promises
-//! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After
-//!   a write through the cache has returned, no later read through it returns older bytes; a fetch in flight when its
-//!   key is written never stays.
+//! - **C1 Truth.** A read returns bytes the source held no earlier than the read's start less the allowed age. After a
+//!   write through the cache has returned, no later read through it returns older bytes; a fetch in flight when its key
+//!   is written never stays.
 //! - **C2 Budget.** What the tier holds for the cache never exceeds `max_size`, at any instant. A tier found fuller
 //!   than that is brought back when it is opened. In a directory that processes share, the bound is on all of them.
 //! - **C3 Fail open.** A fault of the tier never fails a read or a write that the source can serve.
 //! - **C4 One flight.** Concurrent misses of the same bytes make one request, unless they are being written. Dropping
 //!   one waiter disturbs no other.
 //! - **C5 Ranges.** A read inside bytes that are resident makes no request, however they came. One that misses some
-//!   fetches what is missing, and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a
-//!   read answers is of one version.
+//!   fetches what is missing, and no more beside it than [`RangeStrategy`] and [`Builder::range_gap`] say. What a read
+//!   answers is of one version.
 //! - **C6 Restart.** What a tier that outlives the process holds is found again, with its size and the time of its
-//!   fetch, so that ages go on, after a kill too. A directory to share keeps the order of use as well, and answers
-//!   its first hit before any index is read; of another tier, the oldest fetch leaves first when it is reopened.
+//!   fetch, so that ages go on, after a kill too. A directory to share keeps the order of use as well, and answers its
+//!   first hit before any index is read; of another tier, the oldest fetch leaves first when it is reopened.
 //! - **C7 Namespaces.** Two sources over one tier never see each other's bytes, and nothing is deleted that the cache
 //!   did not write.
 //! - **C8 Integrity.** A damaged resident is detected before a byte of it is served.
@@ -80,17 +80,17 @@
 //! - A cache that shares a directory has to be opened anew in a process that forks.
 //! - What others removed is in [`CacheInfo::current_size`] until it is looked for. Caches whose bounds differ respect
 //!   each its own: the one with the smaller bound gets no room beyond it.
-//! - In a directory that is shared, a copy that could not be removed when its source was written is believed by
-//!   nobody; nor are others of its age that share its token, and after a delete below a prefix none of the namespace:
-//!   they are fetched again. Where even the fence cannot be written, only the cache that wrote knows it.
+//! - In a directory that is shared, a copy that could not be removed when its source was written is believed by nobody;
+//!   nor are others of its age that share its token, and after a delete below a prefix none of the namespace: they are
+//!   fetched again. Where even the fence cannot be written, only the cache that wrote knows it.
 //! - A landing that outlasts the patience of a writer in another process (a stopped process, a disk that hangs) is
 //!   taken back as soon as it is over; who looks for it in that instant finds it.
-//! - A directory that was removed and made anew while a process used it is another one: what that process writes is
-//!   not known there until it opens it anew.
+//! - A directory that was removed and made anew while a process used it is another one: what that process writes is not
+//!   known there until it opens it anew.
 //! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a
 //!   runtime that is left standing still in the middle of that holds up writes of that key from other runtimes.
-//! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It
-//!   is not served by the cache that wrote it; one that reopens the tier may find it.
+//! - A tier whose writes may land after their time-out (a server, not a directory) may keep an old copy that way. It is
+//!   not served by the cache that wrote it; one that reopens the tier may find it.
 //! - A tier whose deletions or writes land after their time-out holds for that while what nobody counts: the bound is
 //!   on what it was told.
 //! - A tier that cannot delete a copy when its source is written keeps it out of service for as long as the cache
@@ -102,12 +102,12 @@
 //!   what is fetched together. `resident` reads what is here and checks it, and `flights` makes one request of many,
 //!   whose answer is a `fetched`.
 //! - **Keeping.** `landing` brings what came into the tier, in the room that `room` claims from the ledger in
-//!   `catalog`; `landings` are those under way, and `gates` puts what happens to one key in order. `write` is for
-//!   what changes the source.
+//!   `catalog`; `landings` are those under way, and `gates` puts what happens to one key in order. `write` is for what
+//!   changes the source.
 //! - **Ageing.** `freshness` says how old what is kept may be, by the time that `watch` tells, and `renewal` what
 //!   happens after that.
-//! - **The tier.** The format is the crate `zstore-format`; `opening` finds again what an earlier process left, and `tier`
-//!   stands between us and what goes wrong there.
+//! - **The tier.** The format is the crate `zstore-format`; `opening` finds again what an earlier process left, and
+//!   `tier` stands between us and what goes wrong there.
 //! - **Others.** `sharing` is what a cache settles with others that use the same directory.
 //! - **More.** `inspection` for who looks on, `warm` for who fetches ahead of use, `below` for a cache over a cache.
 #![forbid(unsafe_code)]

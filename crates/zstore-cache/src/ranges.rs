@@ -147,7 +147,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         !self.source.capabilities().native_ranges
     }
 
-    /// Whether the value is to be had as a whole, so that all further parts of it are there. One that found no room so would come again for each.
+    /// Whether the value is to be had as a whole, so that all further parts of it are there. One that found no room so
+    /// would come again for each.
     fn stays_whole(&self, meta: &Meta) -> bool {
         meta.size <= self.settings.whole_bytes_max && !self.catalog.lock().is_too_large_whole(&meta.key)
     }
@@ -198,7 +199,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             let outcome = if own.is_empty() { Outcome::Coalesced } else { Outcome::Miss };
             match answers(&own.into_iter().chain(joined).collect::<Vec<_>>()).await {
-                // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be had.
+                // A block may lie past the end of a value that all ranges begin in: asked for as they are, they may be
+                // had.
                 Err(error) if error.kind() == ErrorKind::InvalidRange => {}
                 answers => return self.put_together(&answers?, ranges, outcome),
             }
@@ -212,8 +214,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         self.put_together(&[ticket.answer().await?], ranges, outcome)
     }
 
-    /// The blocks that the ranges lie in, if that can be told without the size of the value and they are not too many to ask for
-    /// one by one.
+    /// The blocks that the ranges lie in, if that can be told without the size of the value and they are not too many
+    /// to ask for one by one.
     fn bounded_blocks(&self, ranges: &[ByteRange]) -> Option<Vec<Ask>> {
         let bounded: Option<Vec<Range<u64>>> = ranges
             .iter()

@@ -141,8 +141,8 @@ impl<T: Store + ?Sized> Tier<T> {
         self.guard(Operation::DeletePrefix, 0, self.store.sweep(prefix)).await
     }
 
-    /// Removes everything that was left unfinished. That is a walk over all there is: of a million directories on a slow
-    /// disk it takes minutes.
+    /// Removes everything that was left unfinished. That is a walk over all there is: of a million directories on a
+    /// slow disk it takes minutes.
     pub(crate) async fn sweep_all(&self) -> Result<()> {
         let swept = within(SWEEP_PATIENCE, self.store.sweep(&Prefix::root())).await;
         swept.unwrap_or_else(|| Err(self.silent(Operation::DeletePrefix))).inspect_err(|error| self.fault(error))

@@ -109,8 +109,8 @@ impl Watch {
     }
 
     /// The time `at`, if it is one that this watch has not seen pass: what another process noted. If it is still to
-    /// come, it was told by another clock, and if it was shown twice, nobody knows how long ago it was: then it compares
-    /// with no time of this one.
+    /// come, it was told by another clock, and if it was shown twice, nobody knows how long ago it was: then it
+    /// compares with no time of this one.
     pub(crate) fn noted(&self, at: Timestamp) -> Moment {
         let now = self.moment();
         let is_known = now.since(Moment { at, ..now }).is_some()

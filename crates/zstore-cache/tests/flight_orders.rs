@@ -1,7 +1,8 @@
-//! The table of flights in every order of threads that shuttle thinks of, with the locks of shuttle in place of our own.
+//! The table of flights in every order of threads that shuttle thinks of, with the locks of shuttle in place of our
+//! own.
 //!
-//! One flight a block at a time, nobody waits in vain, nothing doomed lands, no read goes back in time, and the table is empty in the
-//! end. The catalog is played by one slot, and the source by a number that grows with each write.
+//! One flight a block at a time, nobody waits in vain, nothing doomed lands, no read goes back in time, and the table
+//! is empty in the end. The catalog is played by one slot, and the source by a number that grows with each write.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[path = "../src/fetched.rs"]
@@ -78,7 +79,8 @@ struct World {
     gate: Mutex<()>,
     /// How many fetch each block.
     aloft: [AtomicUsize; BLOCKS as usize],
-    /// Somebody gives up: a fetch that nobody waits for is out of the table before it is dropped, and is never polled again.
+    /// Somebody gives up: a fetch that nobody waits for is out of the table before it is dropped, and is never polled
+    /// again.
     abandons: AtomicBool,
 }
 

@@ -147,7 +147,8 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             Ok(Asked::Text(text))
         }
         _ => {
-            // The parser writes `error: what`, perhaps with a list below, then perhaps `tip: what to do`, then the usage.
+            // The parser writes `error: what`, perhaps with a list below, then perhaps `tip: what to do`, then the
+            // usage.
             let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
             let message = lines.join(" ");
             let message = message.trim_start_matches("error: ");

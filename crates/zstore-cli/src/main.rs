@@ -12,8 +12,8 @@
 //! - `problem`: what the user is told when something cannot be done: one line, and a hint;
 //! - `fault`: what the user is told of a panic;
 //! - `signals`: ends that somebody else sets;
-//! - `progress`, `table`, `size`, `age`, `output`: a bar, tables, sizes and durations as people write them, and standard
-//!   output that may go away.
+//! - `progress`, `table`, `size`, `age`, `output`: a bar, tables, sizes and durations as people write them, and
+//!   standard output that may go away.
 #![allow(clippy::print_stderr, reason = "a command line prints")]
 #![forbid(unsafe_code)]
 

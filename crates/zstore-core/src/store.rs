@@ -32,8 +32,8 @@ pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 ///   empty bytes.
 /// - **R4 One version.** Bytes, size and version in one answer belong to one state of the value.
 /// - **R5 Several ranges.** All parts of [`get_ranges`](Self::get_ranges) come from one state, in the order asked.
-/// - **R6 Conditions.** They are judged before the range. With `if_none_match` naming the present version the answer
-///   is [`Fetch::NotModified`]; with `if_match` naming another it is
+/// - **R6 Conditions.** They are judged before the range. With `if_none_match` naming the present version the answer is
+///   [`Fetch::NotModified`]; with `if_match` naming another it is
 ///   [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed). A missing value is `Missing` under either.
 /// - **R7 Head.** [`head`](Self::head) answers the same size and version as a get.
 /// - **R8 List.** [`list`](Self::list) yields each value strictly below the prefix once, in any order: neither the
@@ -41,10 +41,10 @@ pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 /// - **R9 Children.** [`list_dir`](Self::list_dir) answers the values and prefixes directly below, each once, in order.
 /// - **R10 At hand.** [`get_now`](Self::get_now) answers what `get` would, or nothing.
 /// - **R11 Names.** Keys are told apart byte for byte.
-/// - **R12 Identity.** `Display` shows a kind and, in brackets, what tells this store's data from any other's,
-///   without secrets: `LocalStore(/data)`. A wrapper that changes neither keys nor bytes may show as what it wraps,
-///   and then shares what is cached of it. Two stores that hold different data show differently, in other processes
-///   and on other days too, because a cache on disk remembers by that name whose bytes it holds.
+/// - **R12 Identity.** `Display` shows a kind and, in brackets, what tells this store's data from any other's, without
+///   secrets: `LocalStore(/data)`. A wrapper that changes neither keys nor bytes may show as what it wraps, and then
+///   shares what is cached of it. Two stores that hold different data show differently, in other processes and on other
+///   days too, because a cache on disk remembers by that name whose bytes it holds.
 #[async_trait]
 pub trait ReadStore: Debug + Display + Send + Sync {
     /// What this deployment can do. It asks nobody and costs nothing.

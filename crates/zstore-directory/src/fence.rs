@@ -45,8 +45,8 @@ const BELOW_TOKENS: u64 = 64;
 const FILE_BYTES: u64 = 2 * FLOORS_AT;
 /// Behind the tokens come as many times: what was fetched until then is not to be believed.
 const FLOORS_AT: u64 = (BELOW_TOKENS + TOKENS) * TOKEN_BYTES;
-/// Places of locks, far behind all bytes: for each value, one for it, one for its writers and one for its fetch; for each
-/// namespace, one for all its values and one for the writers below prefixes.
+/// Places of locks, far behind all bytes: for each value, one for it, one for its writers and one for its fetch; for
+/// each namespace, one for all its values and one for the writers below prefixes.
 const KEYS_AT: u64 = 1 << 60;
 const WRITERS_AT: u64 = 3 << 60;
 const FETCHES_AT: u64 = 1 << 61;
@@ -179,8 +179,9 @@ impl Fence {
         Ok(Pass { hash, token: self.token(token_at(hash))?, below_token: self.token(self.below_token_at)? })
     }
 
-    /// Blobs of a value that were fetched at `until_ms` or before, in milliseconds since the Unix epoch, are not to be believed, by anybody: something of it could
-    /// not be removed when it was written. So it is with values that share its token, which costs a fetch and no truth.
+    /// Blobs of a value that were fetched at `until_ms` or before, in milliseconds since the Unix epoch, are not to be
+    /// believed, by anybody: something of it could not be removed when it was written. So it is with values that
+    /// share its token, which costs a fetch and no truth.
     ///
     /// # Errors
     /// What the system refuses.
@@ -357,8 +358,8 @@ impl Fence {
     }
 
     /// # Errors
-    /// `NotFound` if the file was removed, with the whole directory perhaps: others may have a fence anew that this one does
-    /// not see. `Unsupported` in a fork of the process that opened it.
+    /// `NotFound` if the file was removed, with the whole directory perhaps: others may have a fence anew that this one
+    /// does not see. `Unsupported` in a fork of the process that opened it.
     fn check(&self) -> io::Result<()> {
         check_process(self.process)?;
         if self.locks.file.metadata()?.nlink() > 0 {
@@ -389,8 +390,8 @@ impl Write {
         self.value.is_some()
     }
 
-    /// What was written is to land. None if another wrote it meanwhile, who would not wait for this one, or values below
-    /// a prefix were being written, this one perhaps among them.
+    /// What was written is to land. None if another wrote it meanwhile, who would not wait for this one, or values
+    /// below a prefix were being written, this one perhaps among them.
     ///
     /// # Errors
     /// What the system refuses; the value must not land then.

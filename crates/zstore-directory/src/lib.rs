@@ -4,9 +4,9 @@
 //! books of its own, and none may wait for another to hit. Three things must be settled between them all the same,
 //! and each has a file:
 //!
-//! - [`Shares`]: *who may hold how much.* The bound on the directory is dealt out in shares, and each member keeps
-//!   what it wrote within its own. So the bound holds over all of them at every instant, and no fill asks anybody as
-//!   long as its share lasts.
+//! - [`Shares`]: *who may hold how much.* The bound on the directory is dealt out in shares, and each member keeps what
+//!   it wrote within its own. So the bound holds over all of them at every instant, and no fill asks anybody as long as
+//!   its share lasts.
 //! - [`Fence`]: *who writes.* What was fetched before a value was written by another member never lands after it.
 //! - [`Member`]: *who lives.* A lock that the kernel releases with the process tells the living from the dead, whose
 //!   share is taken over by whoever comes next.

@@ -1,14 +1,14 @@
 //! Shares: how much of the bound each member may use.
 //!
 //! # How
-//! One small file has records: which member may hold how many bytes. The sum of all records never exceeds the bound, and
-//! no member holds more than its records say; so all of them together never hold more than the bound. A member that
+//! One small file has records: which member may hold how many bytes. The sum of all records never exceeds the bound,
+//! and no member holds more than its records say; so all of them together never hold more than the bound. A member that
 //! needs more asks for a good piece at a time, under a lock of the file. One that dies leaves its records behind, still
 //! counted, until another puts its own name on them and takes over what they stand for.
 //!
 //! A record lies within one page and is written by one call, so a kill leaves it old or new, and each step changes one
-//! record only. A file without its first record, which is written last of all, is damaged, and one of another boot of the
-//! machine may have been when its power went: either tells nothing, and what is there has to be counted.
+//! record only. A file without its first record, which is written last of all, is damaged, and one of another boot of
+//! the machine may have been when its power went: either tells nothing, and what is there has to be counted.
 
 mod account;
 mod recall;
@@ -63,25 +63,26 @@ struct Hold {
 }
 
 impl Shares {
-    /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes. `journal` tells how a
-    /// journal of this boot begins.
+    /// Joins those who share the directory at `path`, which exists, within a bound of so many bytes. `journal` tells
+    /// how a journal of this boot begins.
     ///
-    /// The dead are found by it: what they held is counted to this member from now on, and for it to take over or remove.
-    /// If the file tells nothing, because it is lost or damaged or of another boot, and nobody else lives, all room is
-    /// this member's until it has counted and [shrinks](Self::shrink): [`is_sure`](Self::is_sure) says so. There is
-    /// nothing to count where there is no directory yet.
+    /// The dead are found by it: what they held is counted to this member from now on, and for it to take over or
+    /// remove. If the file tells nothing, because it is lost or damaged or of another boot, and nobody else lives,
+    /// all room is this member's until it has counted and [shrinks](Self::shrink): [`is_sure`](Self::is_sure) says
+    /// so. There is nothing to count where there is no directory yet.
     ///
     /// # Errors
-    /// What the system refuses; `TimedOut` if another process holds the lock and does not move; `InvalidData` if the file
-    /// is damaged and others live, who are counted on to die. Nothing of this member is left then, unless it took something
-    /// over: then it is found dead.
+    /// What the system refuses; `TimedOut` if another process holds the lock and does not move; `InvalidData` if the
+    /// file is damaged and others live, who are counted on to die. Nothing of this member is left then, unless it
+    /// took something over: then it is found dead.
     ///
     /// # Cancel safety
     /// A member that joined and was dropped is found dead by the next.
     ///
     /// # Cost
-    /// Some ten calls of the system and three for each member, and one for each share that is taken over; it waits a second
-    /// at most for others who do such a thing. Two file descriptors, and one for each of the dead until it is buried.
+    /// Some ten calls of the system and three for each member, and one for each share that is taken over; it waits a
+    /// second at most for others who do such a thing. Two file descriptors, and one for each of the dead until it
+    /// is buried.
     pub async fn join(
         path: &Path,
         bytes_max: u64,
@@ -203,8 +204,8 @@ impl Shares {
     /// The share has grown or has not.
     ///
     /// # Cost
-    /// None if the member has so much. Otherwise some ten calls of the system, and it waits a second at most for others who
-    /// change a share.
+    /// None if the member has so much. Otherwise some ten calls of the system, and it waits a second at most for others
+    /// who change a share.
     pub async fn grow(&self, bytes: u64) -> io::Result<u64> {
         if bytes <= self.granted() {
             return Ok(self.granted());
@@ -220,8 +221,8 @@ impl Shares {
         Ok(self.granted())
     }
 
-    /// Gives back what is more than the member is to hold from now on, which `held` tells once nobody else can change the
-    /// share: it sees to it that no more is held, nor will be.
+    /// Gives back what is more than the member is to hold from now on, which `held` tells once nobody else can change
+    /// the share: it sees to it that no more is held, nor will be.
     ///
     /// # Errors
     /// As for [`grow`](Self::grow). The share is as it was, or smaller.
@@ -242,8 +243,8 @@ impl Shares {
     /// it is withheld from what this member [may hold](Self::granted_now) until it [accepts](Self::accept) it.
     ///
     /// # Errors
-    /// As for [`grow`](Self::grow). Whoever is not counted to this member then is found again, by it or another; the others
-    /// once it is dead.
+    /// As for [`grow`](Self::grow). Whoever is not counted to this member then is found again, by it or another; the
+    /// others once it is dead.
     ///
     /// # Cancel safety
     /// What was taken over is found again once this member is dead.
@@ -357,8 +358,8 @@ impl Shares {
         if self.is_sure { Ok(()) } else { self.disturb() }
     }
 
-    /// Leaves without a share, after an error, which is not looked at: whatever cannot be done here is left to others, as
-    /// after a kill. The caller holds the lock.
+    /// Leaves without a share, after an error, which is not looked at: whatever cannot be done here is left to others,
+    /// as after a kill. The caller holds the lock.
     fn withdraw(self) {
         // Of any record that bears its name, sound or not, somebody has to find out what it stands for.
         if table::bears(&self.account.file, self.member.id().0).is_ok_and(|bears| !bears) {

@@ -20,9 +20,9 @@
 //! | 5 gone | seat 4 | the blob was removed, or was never written |
 //! | 6 touched | count 4, seats 4 each | these were read, in this order |
 //!
-//! A seat may be taken again once its blob is gone. Flags: bit 0, an absence; bit 1, resident (as in a journal that was written anew). Part is the index of a block,
-//! or all ones for the whole value. Weight is bytes of the blob, its header included. Fetched is in milliseconds since
-//! the Unix epoch.
+//! A seat may be taken again once its blob is gone. Flags: bit 0, an absence; bit 1, resident (as in a journal that was
+//! written anew). Part is the index of a block, or all ones for the whole value. Weight is bytes of the blob, its
+//! header included. Fetched is in milliseconds since the Unix epoch.
 //!
 //! A frame that is cut or damaged ends the journal: what a kill interrupted was not said. What is announced before it
 //! is done, and confirmed after, is *unsure* in between, and only that has to be looked for after a kill.

@@ -3,8 +3,8 @@
 //! - `marker`: the files that tell a cache from anything else;
 //! - `name`: where the blobs of a value lie, the same in every process that knows whose value it is;
 //! - `blob`: what a blob says of itself, and how its bytes are checked;
-//! - `index`: the journal of a cache directory, from which a process that opens it learns what there is without
-//!   looking at every blob.
+//! - `index`: the journal of a cache directory, from which a process that opens it learns what there is without looking
+//!   at every blob.
 //!
 //! `docs/format.md` of the project has all of it for people. No byte of a released version changes its meaning.
 #![forbid(unsafe_code)]

@@ -40,11 +40,11 @@ use crate::{
 ///   systems than Linux, and Linux before 5.6); others are refused with `InvalidKey` by every operation on a key.
 /// - Segments like `.zstore-*.tmp` are kept for files that are being written, and are refused in the same way.
 /// - Where the file system folds case or Unicode forms (macOS and Windows disks often do), so do keys, against law R11.
-/// - [`SetMode::Update`] is refused: no call of the system replaces a file only if it is unchanged, and a lock of
-///   ours would not bind other programs.
-/// - Another program that writes a file in place, not by renaming, can be seen half way, as by every reader. Its
-///   change shows in the version, which is made of the file's number, size and time of writing; but two changes of
-///   one size within one tick of the kernel's clock (up to 10 ms) show as one. Writes of this store never do.
+/// - [`SetMode::Update`] is refused: no call of the system replaces a file only if it is unchanged, and a lock of ours
+///   would not bind other programs.
+/// - Another program that writes a file in place, not by renaming, can be seen half way, as by every reader. Its change
+///   shows in the version, which is made of the file's number, size and time of writing; but two changes of one size
+///   within one tick of the kernel's clock (up to 10 ms) show as one. Writes of this store never do.
 /// - The identity is the root's path. It does not tell apart machines, or disks mounted there at different times.
 ///
 /// # Durability

@@ -49,17 +49,17 @@ use crate::policy::{Candidate, Policy, Slot};
 /// - **L2 Exclusive room.** A reservation's room is its own from the moment it is granted: free room taken then, and
 ///   the room of its own victims as they leave. No two reservations count on the same bytes.
 /// - **L3 Pay before writing.** Nothing may be written under a reservation before every one of *its* leavings was
-///   passed to [`left`](Self::left); [`is_paid`](Self::is_paid) says so. That someone else's left is not enough. If
-///   the caller obeys, the tier never holds more than `charged()`.
+///   passed to [`left`](Self::left); [`is_paid`](Self::is_paid) says so. That someone else's left is not enough. If the
+///   caller obeys, the tier never holds more than `charged()`.
 /// - **L4 Bytes, not intentions.** Weight is given back when bytes are gone (`left`) or were never written
 ///   ([`abort`](Self::abort)), never when something goes out of service. What is lost or stranded stays charged.
 /// - **L5 A refusal changes nothing.** Neither does a commit, a recovery or a renewal that was not accepted.
 /// - **L6 The expired go first**, those stale for longest ahead, then whom the policy names; and no more than needed.
 /// - **L7 Staleness.** A resident is stale from `expires` on (`expires <= now`) and is then never answered as fresh.
 /// - **L8 One resident a key.** A second commit or recovery of a resident key is not accepted.
-/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh; and it is asked
-///   whether to admit a candidate for whom others than the expired would have to leave. One that breaks its own laws
-///   costs hits, never the budget.
+/// - **L9 The policy sees residents only.** It is told of each once, and of hits on the fresh; and it is asked whether
+///   to admit a candidate for whom others than the expired would have to leave. One that breaks its own laws costs
+///   hits, never the budget.
 /// - **L10 Determinism.** The same calls, with a policy that is deterministic, give the same answers in the same order.
 ///
 /// # Cost

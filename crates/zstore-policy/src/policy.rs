@@ -53,8 +53,8 @@ pub struct Candidate {
 ///   seed.
 /// - **P6 Total.** No call panics, blocks, or does IO; each is at worst logarithmic in `len`, amortised.
 ///
-/// - **P7 Admission.** [`admit`](Self::admit) holds nobody and forgets nobody, whatever it answers; and it always
-///   says yes when nothing is held, so that a cache can begin.
+/// - **P7 Admission.** [`admit`](Self::admit) holds nobody and forgets nobody, whatever it answers; and it always says
+///   yes when nothing is held, so that a cache can begin.
 /// - **P8 Order.** [`for_each_held`](Self::for_each_held) visits exactly the held, each once.
 ///
 /// A policy that breaks P1 or P2 costs its cache hits, not its budget: the ledger then chooses by itself.

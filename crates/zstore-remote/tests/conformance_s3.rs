@@ -1,4 +1,5 @@
-//! The reading half of the contract, by the S3 protocol: to read without a signature is to ask `/bucket/key`, which an origin answers too.
+//! The reading half of the contract, by the S3 protocol: to read without a signature is to ask `/bucket/key`, which an
+//! origin answers too.
 
 use std::{fmt, sync::Arc};
 

@@ -2,8 +2,8 @@
 //!
 //! In reading order:
 //!
-//! - [`conformance`]: the laws of [`ReadStore`](zstore_core::ReadStore) and [`Store`](zstore_core::Store) as named cases, each a test of its
-//!   own;
+//! - [`conformance`]: the laws of [`ReadStore`](zstore_core::ReadStore) and [`Store`](zstore_core::Store) as named
+//!   cases, each a test of its own;
 //! - [`MapStore`]: the reference store, the contract in the fewest lines;
 //! - [`ManualClock`]: time that stands still until moved;
 //! - [`Recorder`]: what a store was asked, and how much of it at once;
@@ -12,8 +12,8 @@
 //! - [`Faulty`], [`Calls`], [`Rates`] and [`Damage`]: failures, delays, hangs and torn writes, by rule and by seed;
 //! - [`Seed`]: chance that can be had again.
 //!
-//! The instruments are wrappers: each is a store around a store, shows as `Recorder(MapStore(..))`, and passes the suite when its
-//! inner store does. To look at them while something else owns them, share them by `Arc`.
+//! The instruments are wrappers: each is a store around a store, shows as `Recorder(MapStore(..))`, and passes the
+//! suite when its inner store does. To look at them while something else owns them, share them by `Arc`.
 //!
 //! This crate is for tests. Nothing that ships depends on it.
 //!

@@ -1,7 +1,7 @@
 //! A small deterministic source of chance: the same seed, the same faults, the same schedule.
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): one word of state, every seed
-/// is a good one, and nothing here needs more.
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): one word of
+/// state, every seed is a good one, and nothing here needs more.
 ///
 /// # Examples
 /// ```

@@ -38,8 +38,8 @@ impl Catalog {
         Some(entry)
     }
 
-    /// A blob was found by its name, and read as far as its header: it weighs so much. Answers what leaves the books because that
-    /// blob is another's: the bytes of it are gone.
+    /// A blob was found by its name, and read as far as its header: it weighs so much. Answers what leaves the books
+    /// because that blob is another's: the bytes of it are gone.
     pub(crate) fn meet(
         &mut self,
         id: &BlobId,

@@ -17,8 +17,8 @@ pub struct CacheInfo {
     /// Bytes the tier may hold for this cache at this instant, their headers included: what is resident, being
     /// written or being removed. With `overhead_size` it is what `max_size` bounds. What an earlier process left in a
     /// tier that could not be opened yet is not known, and not in it. In a directory that is shared it is this cache's
-    /// part; until it is known what an earlier one left, it is what may be there of it, which may be more than the bound
-    /// of this one.
+    /// part; until it is known what an earlier one left, it is what may be there of it, which may be more than the
+    /// bound of this one.
     pub current_size: u64,
     /// Bytes of the marker files that make the tier a cache.
     pub overhead_size: u64,

@@ -84,7 +84,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
     }
 
-    /// Takes over a blob that is in nobody's books, or removes it if it is damaged. Whether its bytes are accounted for.
+    /// Takes over a blob that is in nobody's books, or removes it if it is damaged. Whether its bytes are accounted
+    /// for.
     async fn identify(&self, sharing: &Sharing, found: Meta) -> bool {
         // What lies among blobs under a name that none of them has is not ours.
         let Some(name) = BlobName::parse(found.key.as_str()) else { return true };

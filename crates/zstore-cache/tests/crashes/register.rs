@@ -60,7 +60,8 @@ impl Register {
         State { done: word(0), begun: word(1), may_be_missing: word(2) }
     }
 
-    /// Nobody else writes the value until the turn is dropped; nor any other that shares its lock. None if somebody does.
+    /// Nobody else writes the value until the turn is dropped; nor any other that shares its lock. None if somebody
+    /// does.
     pub(crate) fn turn(&self, value: u64) -> Option<Turn<'_>> {
         self.locks[self.lock_of(value)].try_lock().ok()?;
         Some(Turn { register: self, value })

@@ -1,4 +1,5 @@
-//! C5: one account of what is resident. However bytes came, they are not asked for again, and what is missing is asked for exactly.
+//! C5: one account of what is resident. However bytes came, they are not asked for again, and what is missing is asked
+//! for exactly.
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
@@ -94,7 +95,8 @@ impl Model {
         ranges.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// What is fetched for `missing`: of any two of them so near that the bytes between are no more than the gap, those too.
+    /// What is fetched for `missing`: of any two of them so near that the bytes between are no more than the gap, those
+    /// too.
     fn runs(&self, missing: &BTreeSet<u64>) -> Vec<Range<u64>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
         for extent in missing.iter().map(|block| block * BLOCK..((block + 1) * BLOCK).min(self.size)) {

@@ -1,7 +1,8 @@
-//! Every public future, dropped after each of its polls: what is left answers right, its books balance, and nothing is stuck.
+//! Every public future, dropped after each of its polls: what is left answers right, its books balance, and nothing is
+//! stuck.
 //!
-//! The stores suspend before and after they do anything. Each act is carried out with a runtime, where what has begun may go on
-//! by itself, and without one, where it stops wherever it is.
+//! The stores suspend before and after they do anything. Each act is carried out with a runtime, where what has begun
+//! may go on by itself, and without one, where it stops wherever it is.
 
 use std::{fmt, pin::pin, sync::Arc, task::Poll};
 
@@ -119,7 +120,8 @@ async fn ranges(cache: Cache) {
     cache.get_ranges(&key("a/k"), &wanted).await.unwrap();
 }
 
-/// The whole value of "a/k", its blocks and "b" are all missing, resident in part, or resident as a whole, depending on what ran before.
+/// The whole value of "a/k", its blocks and "b" are all missing, resident in part, or resident as a whole, depending on
+/// what ran before.
 const ACTS: &[(&str, Act)] = &[
     ("get", |c, _| act(async move { c.get(&key("a/k"), &GetOptions::default()).await.unwrap() })),
     ("get of what is resident", |c, _| act(async move { c.get(&key("b"), &GetOptions::default()).await.unwrap() })),
@@ -177,7 +179,8 @@ impl World {
         builder.build().await.unwrap()
     }
 
-    /// Nothing is under way, the books balance, and the cache answers what the source holds, before it is written and after.
+    /// Nothing is under way, the books balance, and the cache answers what the source holds, before it is written and
+    /// after.
     async fn audit(&self) {
         done(self.rest()).await;
         for name in ["a/k", "b", "new", "none"] {

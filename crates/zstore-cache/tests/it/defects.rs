@@ -1,6 +1,7 @@
 //! The eighteen defects of zarr-python's cache store, each shown to be absent.
 //!
-//! Their sentences are quoted in the tests' comments. Each test was seen to fail with the fault that its last comment names.
+//! Their sentences are quoted in the tests' comments. Each test was seen to fail with the fault that its last comment
+//! names.
 
 mod budget; // 11, 12, 13
 mod efficiency; // 14, 15, 17, 18; the sparse arrays of 16 are tested with `zstore-zarrs`

@@ -1,5 +1,5 @@
-//! Any moves in any order, with every policy, over a tier that fails: the cache answers what the source held, no longer ago than is
-//! allowed, and its books balance.
+//! Any moves in any order, with every policy, over a tier that fails: the cache answers what the source held, no longer
+//! ago than is allowed, and its books balance.
 
 pub(crate) mod op;
 mod play;

@@ -1,13 +1,15 @@
-//! C1 under concurrency: actors on a few keys, in an order that a seed decides, and every answer held against what the source held.
+//! C1 under concurrency: actors on a few keys, in an order that a seed decides, and every answer held against what the
+//! source held.
 //!
-//! A read is right if the source held what it tells at some moment between the read's beginning (less the allowed age) and its end; that is stronger than
-//! linearizability, and needs no search, because the source writes history itself. Besides, where the tier is sound, it never holds
-//! what the source does not: there is no moment at which a crash would leave an old copy. At the end cache and source are equal, the
-//! books balance, and what the tier holds is what the books say. Some caches have ages, and time passes; some lie over another cache; and some have a
-//! tier that fails when they are built and heals in the middle, with what an earlier cache left in it.
+//! A read is right if the source held what it tells at some moment between the read's beginning (less the allowed age)
+//! and its end; that is stronger than linearizability, and needs no search, because the source writes history itself.
+//! Besides, where the tier is sound, it never holds what the source does not: there is no moment at which a crash would
+//! leave an old copy. At the end cache and source are equal, the books balance, and what the tier holds is what the
+//! books say. Some caches have ages, and time passes; some lie over another cache; and some have a tier that fails when
+//! they are built and heals in the middle, with what an earlier cache left in it.
 //!
-//! A seed that fails is printed: with it in `ZSTORE_SCHEDULE`, that one alone is played. `ZSTORE_SCHEDULES` says how many are;
-//! `cargo xtask test --nightly` plays a hundred thousand.
+//! A seed that fails is printed: with it in `ZSTORE_SCHEDULE`, that one alone is played. `ZSTORE_SCHEDULES` says how
+//! many are; `cargo xtask test --nightly` plays a hundred thousand.
 
 mod actor;
 mod conductor;

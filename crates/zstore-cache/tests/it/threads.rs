@@ -1,7 +1,7 @@
 //! C1 from many threads at once: tasks of a runtime and threads without one, over one cache.
 //!
-//! The source numbers its writes, in the version of each value. Who writes a key draws a number before and publishes it after: from then on no
-//! value of a lower number may be read.
+//! The source numbers its writes, in the version of each value. Who writes a key draws a number before and publishes it
+//! after: from then on no value of a lower number may be read.
 
 use std::{
     sync::{

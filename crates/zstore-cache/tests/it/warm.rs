@@ -13,7 +13,8 @@ use crate::setup::{Cache, Source, Tier, built, cache, key, plant, read, source, 
 
 type Memory = Metered<MemoryStore>;
 
-/// `count` values of `size` bytes below `a`, and a cache of at most `max` bytes in memory, where a value weighs what it is.
+/// `count` values of `size` bytes below `a`, and a cache of at most `max` bytes in memory, where a value weighs what it
+/// is.
 async fn hundreds(count: usize, size: usize, max: u64) -> (Arc<Source>, Arc<Memory>, Cache<Memory>) {
     let (source, tier) = (source(), Arc::new(Metered::new(MemoryStore::new())));
     for at in 0..count {

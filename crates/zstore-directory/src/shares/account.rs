@@ -14,7 +14,8 @@ use std::{
 use super::table::{Record, Table};
 use crate::locks;
 
-/// Whoever holds the lock does some thousand system calls at most. One that is stopped meanwhile must not stop the others.
+/// Whoever holds the lock does some thousand system calls at most. One that is stopped meanwhile must not stop the
+/// others.
 const PATIENCE: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(500);
 /// A record is written by one call, so that two readings of it never both fall into one writing.

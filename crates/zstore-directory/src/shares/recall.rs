@@ -39,13 +39,13 @@ impl Shares {
     /// As for [`grow`](Self::grow). Files may have been removed whose room is found by their owner, then.
     ///
     /// # Cancel safety
-    /// What has begun to remove files goes on behind the caller's back where there is a runtime, and what is gone changes
-    /// hands. A runtime that shuts down may keep it from beginning; nothing is gone then.
+    /// What has begun to remove files goes on behind the caller's back where there is a runtime, and what is gone
+    /// changes hands. A runtime that shuts down may keep it from beginning; nothing is gone then.
     ///
     /// # Cost
     /// Two or three calls of the system for each member, the journal of one, and so many files removed as hold what is
-    /// wanted, a thousand at most: all under the lock of the file. Where there is a runtime, the journal and the files are
-    /// for a thread that may block.
+    /// wanted, a thousand at most: all under the lock of the file. Where there is a runtime, the journal and the files
+    /// are for a thread that may block.
     pub async fn recall(
         &self,
         bytes: u64,

@@ -1,6 +1,7 @@
 //! A value that is written and fetched by several processes: nobody may read less than what was written before.
 //!
-//! The source is a file with a number that only grows, and the copy another. Who writes removes the copy first; who fetches brings it back.
+//! The source is a file with a number that only grows, and the copy another. Who writes removes the copy first; who
+//! fetches brings it back.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -54,7 +54,8 @@ pub(crate) fn is_in(process: Process, test: &str) -> bool {
     false
 }
 
-/// The directory for the temporary files of the other process. It is removed from this one: what the other mounted or forbade is not in the way here.
+/// The directory for the temporary files of the other process. It is removed from this one: what the other mounted or
+/// forbade is not in the way here.
 fn scratch(process: Process) -> TempDir {
     if process != Process::OrdinaryUser || !rustix::process::geteuid().is_root() {
         return tempfile::tempdir().unwrap();

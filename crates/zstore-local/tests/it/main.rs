@@ -1,4 +1,5 @@
-//! What the conformance suite cannot know: that this store is a plain directory, among other programs, on a real file system.
+//! What the conformance suite cannot know: that this store is a plain directory, among other programs, on a real file
+//! system.
 //!
 //! - `opening`: which directories can be opened, and how a store is named
 //! - `layout`: keys are paths and values are files, whoever wrote them

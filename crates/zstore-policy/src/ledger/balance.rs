@@ -16,8 +16,8 @@
 //!
 //! - A claim of weight `w` takes `min(w, free)` of credit: `total` grows to the bound at most, and by nothing past it.
 //! - Its victims go from `resident` to `leaving`, as does anyone who leaves: no change.
-//! - A victim has left: `leaving` falls by its weight `v`, the credit of its owner rises by `min(v, w - credit)`,
-//!   which is at most `v`. Credit is one owner's alone, so no room is counted on twice.
+//! - A victim has left: `leaving` falls by its weight `v`, the credit of its owner rises by `min(v, w - credit)`, which
+//!   is at most `v`. Credit is one owner's alone, so no room is counted on twice.
 //! - The last victim was paid: `promised` becomes `reserved`. Commit: `reserved` becomes `resident`. Spoil: credit
 //!   becomes `leaving`. Strand and retry: between `leaving` and `stranded`. No change.
 //! - Abort, or a leaving without a living owner has left: it falls.

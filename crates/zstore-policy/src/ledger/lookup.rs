@@ -30,7 +30,8 @@ pub struct Resident<'a, R> {
 pub struct Terms {
     /// Stale from this tick on; `None` is never, and so is the last tick of all.
     pub expires: Option<Tick>,
-    /// A stable opaque identity for the policy, usually a hash of the key: see [`Candidate::id`](crate::Candidate::id).
+    /// A stable opaque identity for the policy, usually a hash of the key: see
+    /// [`Candidate::id`](crate::Candidate::id).
     pub id: u64,
     /// What a miss would cost, in a unit the caller keeps to.
     pub cost: u64,

@@ -133,8 +133,8 @@ impl Bare {
     }
 }
 
-/// Makes these calls on several of a kind and compares: the laws P1 to P5, P7 and P8, and that the order a policy tells of is that in
-/// which it lets go.
+/// Makes these calls on several of a kind and compares: the laws P1 to P5, P7 and P8, and that the order a policy tells
+/// of is that in which it lets go.
 pub(crate) fn obeys(make: Make, ops: &[PolicyOp]) {
     let mut bare = Bare::new(make());
     // P5: another one gives the same answers; its hash tables have other seeds.

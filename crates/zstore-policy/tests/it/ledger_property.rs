@@ -8,8 +8,8 @@ use crate::op::{bounds, op, reopening};
 use crate::policies::EVERY;
 use crate::world::World;
 
-/// A policy that keeps its members in order but has odd opinions: it names the middle, and every few times nobody at all
-/// or a stranger, against its laws.
+/// A policy that keeps its members in order but has odd opinions: it names the middle, and every few times nobody at
+/// all or a stranger, against its laws.
 #[derive(Debug, Default)]
 struct Fickle {
     held: Vec<Slot>,

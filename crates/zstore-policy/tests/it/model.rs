@@ -149,8 +149,8 @@ impl Model {
         chosen.map(|departed| departed.weight).sum()
     }
 
-    /// Who left to make `needed` room, in order: the expired first, the longest stale ahead, then the least recent. Nobody
-    /// leaves once the most of it has been found, and the least of it is found.
+    /// Who left to make `needed` room, in order: the expired first, the longest stale ahead, then the least recent.
+    /// Nobody leaves once the most of it has been found, and the least of it is found.
     pub(crate) fn made_room(
         &mut self,
         needed: RangeInclusive<u64>,

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zstore_policy::Reason;
 
-/// One move of a caller. `nth` chooses among what is outstanding, modulo its count; a move with nothing to act on is void.
+/// One move of a caller. `nth` chooses among what is outstanding, modulo its count; a move with nothing to act on is
+/// void.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Advance {
@@ -120,8 +121,8 @@ pub(crate) enum PolicyOp {
     Victim,
 }
 
-/// Calls over few slots and ids, so that slots are reused and ids come back. Weights go with capacities from far too small to
-/// roomy; a few are as large as can be.
+/// Calls over few slots and ids, so that slots are reused and ids come back. Weights go with capacities from far too
+/// small to roomy; a few are as large as can be.
 pub(crate) fn policy_op() -> impl Strategy<Value = PolicyOp> {
     let slot = || 0_u32..12;
     let id = || 0_u64..20;

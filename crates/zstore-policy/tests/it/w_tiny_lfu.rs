@@ -34,7 +34,8 @@ fn a_candidate_must_be_asked_for_more_often_than_whom_it_displaces() {
         let mut policy = filled(10, 100);
         hit(&mut policy, 0, hits);
         (1..10).for_each(|id| hit(&mut policy, id, 9));
-        // Having come counts as one; asked for as often is not enough. One that was hit is protected: the order is the same here.
+        // Having come counts as one; asked for as often is not enough. One that was hit is protected: the order is the
+        // same here.
         assert_eq!(refusals(&mut policy, candidate(50, 100), 100), hits + 1, "{hits} hits");
     }
 }

@@ -18,7 +18,8 @@ struct Open {
     /// Serials that must leave before writing: the caller's own note, taken from the grant.
     due: BTreeSet<u64>,
     started: bool,
-    /// Something was recovered since, or the bound set anew, so the bound may be passed through no fault of this claim.
+    /// Something was recovered since, or the bound set anew, so the bound may be passed through no fault of this
+    /// claim.
     rebound: bool,
 }
 

@@ -64,7 +64,8 @@ async fn without_credentials_one_line_says_how_to_give_them() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    // A machine of the cloud that has no role, one whose service is on fire, one behind a proxy, and a machine of no cloud.
+    // A machine of the cloud that has no role, one whose service is on fire, one behind a proxy, and a machine of no
+    // cloud.
     let none = Server::answering(|_, _| respond("404 Not Found", &["Content-Length: 0"], "")).await;
     let fire = Server::answering(|_, _| respond("500 Internal Server Error", &["Content-Length: 0"], "")).await;
     let proxy = Server::answering(|_, _| respond("403 Forbidden", &["Content-Length: 0"], "")).await;

@@ -1,4 +1,5 @@
-//! Whom to trust. The authority and the server's certificate are fixtures made for these tests alone, good for a hundred years.
+//! Whom to trust. The authority and the server's certificate are fixtures made for these tests alone, good for a
+//! hundred years.
 
 use std::{
     io::{Read, Write},

@@ -78,7 +78,8 @@ async fn objects_that_are_listed_by_their_first_letters_are_told_apart() {
     assert_eq!(listed(store.list_all(&Prefix::root()).await.unwrap()), ["foo", "foo-bar/c", "foobar"]);
 }
 
-/// Objects listed by the first letters of their names rather than by whole segments, which a store of somebody else may do.
+/// Objects listed by the first letters of their names rather than by whole segments, which a store of somebody else may
+/// do.
 #[derive(Debug)]
 struct Sloppy(InMemory);
 

@@ -1,4 +1,5 @@
-//! A defect of zarr-python's cache store that shows with arrays, and is absent here. The others are tested with `zstore-cache`.
+//! A defect of zarr-python's cache store that shows with arrays, and is absent here. The others are tested with
+//! `zstore-cache`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,7 +43,8 @@ async fn requests_to_open(source: &Source, store: &Arc<Cached>) -> usize {
     source.clear();
     assert!(Group::async_open(Arc::clone(store), "/").await.is_ok());
     assert!(Array::async_open(Arc::clone(store), "/sparse").await.is_ok());
-    // What is an array is tried as a group of the older format too, and the other way round; so is what is not there at all.
+    // What is an array is tried as a group of the older format too, and the other way round; so is what is not there at
+    // all.
     for path in ["/", "/sparse", "/none"] {
         assert!(Group::async_open_opt(Arc::clone(store), path, &MetadataRetrieveVersion::V2).await.is_err());
         assert!(Array::async_open_opt(Arc::clone(store), path, &MetadataRetrieveVersion::V2).await.is_err());
@@ -64,8 +66,8 @@ async fn requests_to_read(source: &Source, store: &Arc<Cached>) -> usize {
     source.count()
 }
 
-/// "A missing chunk is asked for every time: 100 requests per read of a sparse 100-chunk array; opening a v3 hierarchy from xarray makes 9 gets,
-/// 6 for keys that do not exist."
+/// "A missing chunk is asked for every time: 100 requests per read of a sparse 100-chunk array; opening a v3 hierarchy
+/// from xarray makes 9 gets, 6 for keys that do not exist."
 ///
 /// Seen red with: absences that do not land.
 #[tokio::test]

@@ -20,9 +20,11 @@ fn assert_counted<S: ReadStore + 'static, T: Store + 'static>(cache: &CacheStore
     cache.check().unwrap();
 }
 
-/// "After a restart nothing is tracked: 10 kB budget, 30 kB on disk after 3 runs. Oversize values are stored and uncounted."
+/// "After a restart nothing is tracked: 10 kB budget, 30 kB on disk after 3 runs. Oversize values are stored and
+/// uncounted."
 ///
-/// Seen red with: an opening that takes nothing it finds into the account; and with blobs that are written though they were refused room.
+/// Seen red with: an opening that takes nothing it finds into the account; and with blobs that are written though they
+/// were refused room.
 #[tokio::test]
 async fn defect_11_a_bound_holds_over_restarts_and_for_what_is_larger() {
     let (directory, source) = (tempfile::tempdir().unwrap(), source());
@@ -97,8 +99,8 @@ async fn the_least_recent_is_updated(size: usize, leaves: u64) {
 
 /// "Untracking never subtracts: 5 x (set 300 B, delete) leaves 1500 counted. An update of the LRU key evicts itself."
 ///
-/// Seen red with: a ledger that is not told when bytes have left; and with a set that drops what is resident of its key after the new value
-/// has landed.
+/// Seen red with: a ledger that is not told when bytes have left; and with a set that drops what is resident of its key
+/// after the new value has landed.
 #[tokio::test]
 async fn defect_12_what_leaves_is_no_longer_counted_and_an_update_does_not_evict_itself() {
     let directory = tempfile::tempdir().unwrap();
@@ -179,8 +181,8 @@ async fn leftovers_of_a_crash_leave() {
 
 /// "64 concurrent 500 B fills under a 1000 B budget peak at 32,000 B. Expired entries and crash leftovers stay."
 ///
-/// Seen red, each by itself, with: room that is free whatever is held; expired entries that leave by policy only; expired entries that an
-/// opening recovers; an opening that sweeps nothing away.
+/// Seen red, each by itself, with: room that is free whatever is held; expired entries that leave by policy only;
+/// expired entries that an opening recovers; an opening that sweeps nothing away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_13_fills_under_way_the_expired_and_leftovers_keep_the_bound() {
     let directory = tempfile::tempdir().unwrap();

@@ -96,7 +96,8 @@ async fn within<T: Store + 'static>(cache: &Cache<T>) {
         part(cache, "whole", ByteRange::Bounded(at * 20_000..at * 20_000 + 90_000)).await;
     }
     part(cache, "whole", ByteRange::Suffix(7)).await;
-    // Several at once, as sharded arrays are read: of a whole value, and of parts that were read one by one and at once.
+    // Several at once, as sharded arrays are read: of a whole value, and of parts that were read one by one and at
+    // once.
     for name in ["whole", "at once"] {
         parts(cache, name).await;
     }
@@ -105,11 +106,12 @@ async fn within<T: Store + 'static>(cache: &Cache<T>) {
     part(cache, "at once", ByteRange::Bounded(100_500..100_600)).await;
 }
 
-/// "Ranges are cached by exact request, in memory only; a fully cached value does not serve a range; get_ranges (sharded arrays' reads)
-/// bypasses the cache altogether."
+/// "Ranges are cached by exact request, in memory only; a fully cached value does not serve a range; get_ranges
+/// (sharded arrays' reads) bypasses the cache altogether."
 ///
-/// Seen red, each clause by itself, with: parts that are served only to the very ranges that were asked for before; an opening that
-/// recovers no blocks; whole values that are passed over when a range is read; `get_ranges` that asks the source.
+/// Seen red, each clause by itself, with: parts that are served only to the very ranges that were asked for before; an
+/// opening that recovers no blocks; whole values that are passed over when a range is read; `get_ranges` that asks the
+/// source.
 #[tokio::test]
 async fn defect_15_any_range_of_what_is_cached_is_served_by_every_kind_of_read_and_after_a_restart() {
     let (directory, source) = (tempfile::tempdir().unwrap(), source());
@@ -183,7 +185,8 @@ async fn an_eviction_hangs<T: Store + 'static>(tier: Gated<T>, evicting: Evictin
 
 /// "Eviction deletes run under the one lock: a hit on another key waited 399 ms."
 ///
-/// No clock is needed to tell: the hits are over while the deletion still hangs. Seen red with: one gate for all keys, which a read enters too.
+/// No clock is needed to tell: the hits are over while the deletion still hangs. Seen red with: one gate for all keys,
+/// which a read enters too.
 #[tokio::test]
 async fn defect_17_a_hit_does_not_wait_for_an_eviction_that_hangs() {
     for evicting in [Evicting::Set, Evicting::Fill, Evicting::Clear] {
@@ -291,10 +294,12 @@ async fn foreign_files_survive() {
     assert!(!blob.exists());
 }
 
-/// "Expiry refetches everything, never revalidates; TTL after a restart depends on machine uptime. clear_cache deletes foreign files."
+/// "Expiry refetches everything, never revalidates; TTL after a restart depends on machine uptime. clear_cache deletes
+/// foreign files."
 ///
-/// Seen red, each clause by itself, with: what is past its age never being renewable; ages taken from what the clock has been running;
-/// a clearing that deletes all below the prefix of blobs; an opening that takes whatever lies among blobs for a damaged one.
+/// Seen red, each clause by itself, with: what is past its age never being renewable; ages taken from what the clock
+/// has been running; a clearing that deletes all below the prefix of blobs; an opening that takes whatever lies among
+/// blobs for a damaged one.
 #[tokio::test]
 async fn defect_18_expiry_revalidates_age_is_of_the_wall_clock_and_clearing_spares_what_is_foreign() {
     expiry_revalidates().await;

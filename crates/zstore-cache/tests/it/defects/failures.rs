@@ -81,8 +81,8 @@ async fn a_tier_fails(operation: Operation, kind: ErrorKind) {
 
 /// "A hit racing an eviction raises KeyError. A cache fault (EIO, ENOSPC) fails a read the source could serve."
 ///
-/// Seen red, each by itself, with: a read that gives up when the blob it has found is gone; one that gives up when the tier fails; a fill that
-/// gives up when the tier is full.
+/// Seen red, each by itself, with: a read that gives up when the blob it has found is gone; one that gives up when the
+/// tier fails; a fill that gives up when the tier is full.
 #[tokio::test]
 async fn defect_08_neither_an_eviction_nor_a_fault_of_the_tier_fails_a_read() {
     a_hit_races_an_eviction(0..SIZE as u64).await;

@@ -113,8 +113,8 @@ async fn old_values_are_written_over<T: Store + 'static>(tier: Arc<T>, way: Way,
 
 /// "_set_many, set_if_not_exists, set_sync leave the old value cached."
 ///
-/// Seen red with: a set that drops and keeps nothing unless it overwrites; and with one that drops and keeps nothing where there is no
-/// runtime.
+/// Seen red with: a set that drops and keeps nothing unless it overwrites; and with one that drops and keeps nothing
+/// where there is no runtime.
 #[tokio::test]
 async fn defect_02_no_way_to_write_leaves_the_old_value_cached() {
     for way in [Way::Many, Way::IfNotExists, Way::IfUnchanged, Way::WithoutRuntime, Way::InPieces] {
@@ -194,7 +194,8 @@ async fn a_key_is_changed_during_a_fill(filling: Fill, changing: Change, mode: W
     }
 }
 
-/// "A fill in flight while the key is set or deleted lands afterwards: old value, or a deleted key back, for ever. Ranges too."
+/// "A fill in flight while the key is set or deleted lands afterwards: old value, or a deleted key back, for ever.
+/// Ranges too."
 ///
 /// Seen red with: tokens of flights that are never doomed.
 #[tokio::test]
@@ -222,8 +223,8 @@ async fn others_go_on() {
 /// Seen red with: sets that take no gate and doom nobody's token.
 #[tokio::test]
 async fn defect_04_concurrent_sets_of_one_key_leave_source_and_cache_equal() {
-    // Both are under way before the source has either. The first is then held on its way into the tier, until another value has left, and
-    // the second has the source to itself.
+    // Both are under way before the source has either. The first is then held on its way into the tier, until another
+    // value has left, and the second has the source to itself.
     let (source, tier) = (source(), tier());
     let cache = built(over(&source, &tier).max_size(5_000)).await;
     cache.put(&key("leaves"), vec![0; 2_000]).await.unwrap();
@@ -302,8 +303,8 @@ async fn a_set_is_cancelled_for_good(hold: fn(&Source, &Tier) -> zstore_testkit:
 
 /// "A set cancelled between the two writes, or ENOSPC in the second, leaves the old value cached."
 ///
-/// Seen red with: a set that drops the resident copy after it has written the source; and, for the full disk, with one that drops no
-/// copy before it writes the new one.
+/// Seen red with: a set that drops the resident copy after it has written the source; and, for the full disk, with one
+/// that drops no copy before it writes the new one.
 #[tokio::test]
 async fn defect_05_a_set_that_stops_half_way_leaves_no_old_value_cached() {
     let (source, tier) = (source(), tier());
@@ -431,8 +432,8 @@ async fn an_answer_is_changed<T: Store + 'static>(tier: Arc<T>) {
 
 /// "A truncated cache file is served. Returned buffers alias cached bytes and are mutable."
 ///
-/// Seen red with: checksums that are not compared and parts that are cut as far as they go. That answers cannot be changed is seen to by
-/// `Bytes`: no fault could be planted without unsafe code, which this crate forbids.
+/// Seen red with: checksums that are not compared and parts that are cut as far as they go. That answers cannot be
+/// changed is seen to by `Bytes`: no fault could be planted without unsafe code, which this crate forbids.
 #[tokio::test]
 async fn defect_07_a_truncated_file_is_not_served_and_answers_cannot_change_what_is_cached() {
     for twelfths in [0, 1, 4, 11] {

@@ -31,7 +31,8 @@ pub(crate) fn played(setup: Setup, ops: Vec<Op>) {
         .block_on(play(setup, ops));
 }
 
-/// Every kind of fault but those that may leave a stale copy behind a restart: a delete that fails before the process ends.
+/// Every kind of fault but those that may leave a stale copy behind a restart: a delete that fails before the process
+/// ends.
 pub(crate) const TEARING: Rates = Rates {
     error: 0.0,
     lost_answer: 0.0,

@@ -1,8 +1,8 @@
 //! The conductor: decides by seed who of those that wait goes on next.
 //!
-//! Every call to a store and every step of an actor waits at a point. The runtime has one thread and lets the conductor have a word after
-//! each poll of a task (`event_interval(1)`), so which point is let go, and between which polls, is decided here and nowhere else: the same
-//! seed makes the same schedule.
+//! Every call to a store and every step of an actor waits at a point. The runtime has one thread and lets the conductor
+//! have a word after each poll of a task (`event_interval(1)`), so which point is let go, and between which polls, is
+//! decided here and nowhere else: the same seed makes the same schedule.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +21,8 @@ use zstore_testkit::Seed;
 enum Style {
     /// Any of them.
     Even,
-    /// The one of the highest rank, drawn when it came: what drew a low one is held up for as long as anything else can go on.
+    /// The one of the highest rank, drawn when it came: what drew a low one is held up for as long as anything else can
+    /// go on.
     Ranked,
 }
 

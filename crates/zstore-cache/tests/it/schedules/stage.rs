@@ -1,4 +1,5 @@
-//! The stores of a schedule: a source that writes history, a tier whose copies are known, and the points at which their calls wait.
+//! The stores of a schedule: a source that writes history, a tier whose copies are known, and the points at which their
+//! calls wait.
 
 use std::{
     fmt,
@@ -38,7 +39,8 @@ pub(crate) struct Faults {
     pub(crate) hung: u64,
 }
 
-/// Calls wait before they take effect and after, for the conductor's word. What they change is taken down in the very poll in which it changes.
+/// Calls wait before they take effect and after, for the conductor's word. What they change is taken down in the very
+/// poll in which it changes.
 #[derive(Debug)]
 pub(crate) struct Stage<S> {
     pub(crate) store: S,
@@ -69,7 +71,8 @@ impl<S: ReadStore> Stage<S> {
     async fn play<V>(&self, operation: Operation, key: &str, call: impl Future<Output = Result<V>>) -> Result<V> {
         let (conductor, role) = (&self.conductor, self.role as u8);
         let error = |kind| Err(Error::new(kind, operation).with_store(&self.store).with_key(key));
-        // A source that cannot be reached may be answered for; a tier that cannot be reached is left alone for longer than one that fails.
+        // A source that cannot be reached may be answered for; a tier that cannot be reached is left alone for longer
+        // than one that fails.
         let unreachable = self.role == Role::Source && conductor.percent(50);
         let failed = if unreachable { ErrorKind::Unavailable } else { ErrorKind::Io };
         if conductor.percent(75) {

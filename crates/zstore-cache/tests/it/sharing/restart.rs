@@ -72,7 +72,8 @@ async fn ages_go_on_after_a_restart() {
     assert_eq!(read(&cache, "k").await.unwrap(), "new");
 }
 
-/// Once, it was found on the way to the source and taken for what was wanted, and the warm-up said that it did not stay.
+/// Once, it was found on the way to the source and taken for what was wanted, and the warm-up said that it did not
+/// stay.
 #[tokio::test]
 async fn what_was_left_past_its_age_is_warmed_anew() {
     for is_changed in [false, true] {

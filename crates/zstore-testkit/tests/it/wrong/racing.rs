@@ -46,8 +46,8 @@ fn looked_too_early(ground: Arc<Ground>, key: Key, value: Payload, mode: SetMode
     })
 }
 
-/// Long enough that other tasks run; a fault that needs luck would make a test that needs it too. It waits once at least, where
-/// a sleep alone may be over when it begins.
+/// Long enough that other tasks run; a fault that needs luck would make a test that needs it too. It waits once at
+/// least, where a sleep alone may be over when it begins.
 async fn pause() {
     yield_now().await;
     tokio::time::sleep(Duration::from_millis(1)).await;
