@@ -61,8 +61,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         drop(self.begin(scope));
     }
 
-    /// Removes every blob of a key, those included that are leaving on behalf of others. Whether all are gone that could
-    /// be found by name. The caller holds the gate.
+    /// Removes every blob of a key, those included that are leaving on behalf of others. Whether all are gone that
+    /// could be found by name. The caller holds the gate.
     async fn drop_key(&self, key: &Key, reason: Reason) -> bool {
         if !self.opening.is_open() && !self.tier.is_down() {
             // What the tier holds is not known, but the name of a whole value is: without it, less is left to a later
@@ -140,9 +140,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         let _writing = self.begin(Scope::Below(prefix.clone()));
         let all_gone = self.drop_below(&prefix, Reason::Invalidated).await;
         let deleted = self.source.delete_prefix(&prefix).await;
-        if shared.is_some_and(|shared| !shared.is_alone()) {
-            self.remove_shared_below(&prefix, all_gone).await;
-        }
+        self.remove_late_below(&prefix, shared.as_ref(), all_gone).await;
         deleted
     }
 }

@@ -103,11 +103,33 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         all_gone
     }
 
-    /// Removes once more what one may have landed who did not move when the value was to be written.
+    /// Removes once more what one may have landed who did not move when the value was to be written, and has nobody
+    /// believe in what he lands even later: he takes it back, but may be killed before.
     pub(crate) async fn remove_late(&self, key: &Key, write: Option<&Write>) {
         if write.is_some_and(|write| !write.is_alone()) {
             self.remove_shared(key).await;
+            self.distrust(&Scope::Key(key.clone()));
         }
+    }
+
+    /// The same of all values below a prefix.
+    pub(crate) async fn remove_late_below(&self, prefix: &Prefix, write: Option<&WriteBelow>, all_gone: bool) {
+        if write.is_some_and(|write| !write.is_alone()) {
+            self.remove_shared_below(prefix, all_gone).await;
+            self.distrust(&Scope::Below(prefix.clone()));
+        }
+    }
+
+    /// What was fetched until now of values that were written is not to be believed: by others, and by whoever comes
+    /// after a kill.
+    fn distrust(&self, written: &Scope) {
+        let Some(fence) = self.fence() else { return };
+        let now_ms = self.watch.now().as_millis();
+        let distrusted = match written {
+            Scope::Key(key) => fence.distrust(self.namespace.value_hash(key), now_ms),
+            Scope::Below(_) => fence.distrust_all(now_ms),
+        };
+        let _ = self.begun(distrusted);
     }
 
     fn disturb(&self) {
@@ -118,14 +140,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Bars what is found of values that were written, or believes in it again if all that was there is gone.
     pub(crate) fn bar(&self, written: Scope, all_gone: bool) {
-        if !all_gone && let Some(fence) = self.fence() {
-            // For others, and for whoever comes after a kill.
-            let now_ms = self.watch.now().as_millis();
-            let distrusted = match &written {
-                Scope::Key(key) => fence.distrust(self.namespace.value_hash(key), now_ms),
-                Scope::Below(_) => fence.distrust_all(now_ms),
-            };
-            let _ = self.begun(distrusted);
+        if !all_gone {
+            self.distrust(&written);
         }
         if let Some(sharing) = self.sharing.get() {
             if all_gone { sharing.bars.lift(&written) } else { sharing.bars.set(written) }
