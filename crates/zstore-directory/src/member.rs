@@ -226,9 +226,11 @@ impl Member {
     pub(crate) fn orphans(&self, members: &Path) -> io::Result<Vec<Orphan>> {
         let mut orphans = Vec::new();
         for entry in fs::read_dir(members)? {
-            let entry = entry?;
-            let Some(id) = entry.file_name().to_str().and_then(MemberId::of_name) else { continue };
-            let path = entry.path();
+            let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+            let Some(id) = name.to_str().and_then(MemberId::of_name) else {
+                remove_unplaced(&path);
+                continue;
+            };
             let Ok(file) = OpenOptions::new().read(true).append(true).open(&path) else { continue };
             // It may have been buried since it was listed.
             if file.try_lock().is_ok() && is_at(&file, &path) {
@@ -327,6 +329,19 @@ fn put_in_place(path: &Path, journal: &[u8], permit: impl FnOnce(&File) -> io::R
         let _ = fs::remove_file(&new);
     }
     placed.map(|()| file)
+}
+
+/// Removes a journal that a kill kept from ever coming to its place. Nobody else makes one now: the caller holds the
+/// lock of the shares.
+fn remove_unplaced(path: &Path) {
+    let place = path.with_extension("");
+    let is_unplaced = unfinished(&place) == path
+        && place.file_name().and_then(|name| name.to_str()).and_then(MemberId::of_name).is_some()
+        && !place.exists();
+    if is_unplaced {
+        // It is tried again by whoever comes next.
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// Where a journal is written anew.

@@ -52,6 +52,8 @@ fn main() {
         holders::damaged_shares_are_no_loss_once_nobody_lives,
         recallers::who_has_less_than_his_part_gets_it_from_who_has_most,
         recallers::the_dead_have_no_part,
+        recallers::nobody_uses_room_that_is_being_taken_from_him,
+        recallers::directories_that_a_recall_empties_go_with_the_files,
         recallers::a_thousand_files_are_removed_at_a_time,
         recallers::what_is_removed_for_nobody_changes_hands_all_the_same,
         recallers::room_is_taken_without_a_runtime_too,

@@ -37,8 +37,11 @@ impl Account {
         Self { file, id, granted: AtomicU64::new(0), withheld: AtomicU64::new(0) }
     }
 
+    /// The caller holds the lock.
     pub(super) fn read(&self) -> io::Result<Table> {
-        Table::read(&self.file)
+        let mut table = Table::read(&self.file)?;
+        table.end_recalls(&self.file)?;
+        Ok(table)
     }
 
     pub(super) fn granted(&self) -> u64 {
@@ -50,12 +53,13 @@ impl Account {
         // A record that is written in this instant may be read half, and whole a moment later.
         let mut attempts = 0;
         let table = loop {
-            match self.read() {
+            match Table::read(&self.file) {
                 Err(error) if error.kind() == io::ErrorKind::InvalidData && attempts < READS_MAX => attempts += 1,
                 read => break read?,
             }
         };
         let granted: u64 = table.places_of(self.id).map(|at| table.granted_at(at)).sum();
+        let granted = granted.saturating_sub(table.recalled_from(self.id));
         // Read after the records: what was inherited since is withheld before it is in them.
         let granted = granted.saturating_sub(self.withheld.load(Ordering::Acquire));
         self.granted.store(granted, Ordering::Release);
@@ -64,7 +68,7 @@ impl Account {
 
     /// Begins the file anew, with so much room for this member and none for anybody else.
     pub(super) fn begin_anew(&self, boot: u64, granted: u64) -> io::Result<()> {
-        let record = (granted > 0).then_some(Record { id: self.id, granted });
+        let record = (granted > 0).then_some(Record::share(self.id, granted));
         Table::begin(&self.file, boot, record)?;
         self.granted.store(granted, Ordering::Release);
         Ok(())
@@ -73,7 +77,7 @@ impl Account {
     pub(super) fn add(&self, table: &mut Table, bytes: u64) -> io::Result<()> {
         let at = table.places_of(self.id).next().unwrap_or_else(|| table.free_place());
         let granted = table.granted_at(at).saturating_add(bytes);
-        table.write(&self.file, at, Some(Record { id: self.id, granted }))?;
+        table.write(&self.file, at, Some(Record::share(self.id, granted)))?;
         self.granted.fetch_add(bytes, Ordering::AcqRel);
         Ok(())
     }
@@ -89,10 +93,20 @@ impl Account {
                 // Before the record: what this member believes is never more than what it has.
                 self.granted.fetch_sub(taken, Ordering::AcqRel);
             }
-            table.write(&self.file, at, (left > 0).then_some(Record { id, granted: left }))?;
+            table.write(&self.file, at, (left > 0).then_some(Record::share(id, left)))?;
             due -= taken;
         }
         Ok(bytes - due)
+    }
+
+    /// From now on a member may not use so many of its bytes, until the [recall is over](Self::end_recall).
+    pub(super) fn recall(&self, table: &mut Table, id: u64, bytes: u64) -> io::Result<()> {
+        let at = table.recall_place().unwrap_or_else(|| table.free_place());
+        table.write(&self.file, at, Some(Record::recall(id, bytes)))
+    }
+
+    pub(super) fn end_recall(&self, table: &mut Table) -> io::Result<()> {
+        table.end_recalls(&self.file)
     }
 
     /// Gives back so many bytes.

@@ -83,12 +83,20 @@ impl Recall {
     fn run(mut self, victims: impl FnOnce(&[u8], &mut Remove<'_>) -> io::Result<()>) -> io::Result<u64> {
         let journal = fs::read(&self.journal)?;
         let (mut freed, mut files) = (0_u64, 0);
-        let wanted = self.wanted;
+        let (wanted, from, account, cache) = (self.wanted, self.from.0, &self.account, &self.cache);
+        let (mut recalled, table) = (0, &mut self.table);
         let mut remove = |path: &Path, weight: u64| {
             // Another may have taken its place.
             let bytes = fs::symlink_metadata(path).map_or(weight, |metadata| metadata.len());
+            // Before the file goes: its owner may find out, and use the room, before it has changed hands.
+            let due = freed.saturating_add(weight.min(bytes)).max(wanted);
+            if due > recalled {
+                account.recall(table, from, due)?;
+                recalled = due;
+            }
             match fs::remove_file(path) {
                 Ok(()) => {
+                    prune(path, cache);
                     freed = freed.saturating_add(weight.min(bytes));
                     files += 1;
                 }
@@ -98,12 +106,24 @@ impl Recall {
             }
             Ok(if freed < wanted && files < FILES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        disturb(&self.cache)?;
+        disturb(cache)?;
         let removed = victims(&journal, &mut remove);
-        // Only what is gone changes hands; a kill between the two steps loses room and gives none twice.
-        let taken = self.account.take(&mut self.table, self.from.0, freed)?;
-        self.account.add(&mut self.table, taken)?;
+        // Only what is gone changes hands; a kill between two steps loses room and gives none twice.
+        let taken = account.take(table, from, freed)?;
+        account.end_recall(table)?;
+        account.add(table, taken)?;
         removed?;
-        self.account.granted_now()
+        account.granted_now()
+    }
+}
+
+/// Removes the directories that a file left empty, as its owner would have; those at the top of the cache stay.
+fn prune(path: &Path, cache: &Path) {
+    let emptied = path.ancestors().skip(1);
+    for directory in emptied.take_while(|directory| directory.parent().is_some_and(|parent| parent != cache)) {
+        // One that is not empty, or that somebody is about to use, stays.
+        if !directory.starts_with(cache) || fs::remove_dir(directory).is_err() {
+            return;
+        }
     }
 }

@@ -19,8 +19,19 @@ pub(super) struct Table(Vec<Option<Record>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    pub(super) id: u64,
-    pub(super) granted: u64,
+    id: u64,
+    granted: u64,
+    kind: Kind,
+}
+
+/// What a record says of so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The member may hold them.
+    Share,
+    /// Another one is about to take them from the member, who may not use them any more. Told by a checksum of which
+    /// every bit is inverted.
+    Recall,
 }
 
 impl Table {
@@ -39,11 +50,12 @@ impl Table {
         let mut table = Self(vec![None]);
         table.write(file, 1, record)?;
         // Last: without it all the rest means nothing.
-        table.write(file, 0, Some(Record { id: MARK_ID, granted: boot }))
+        table.write(file, 0, Some(Record::share(MARK_ID, boot)))
     }
 
     /// Writes one record, here and there.
     pub(super) fn write(&mut self, file: &File, at: usize, record: Option<Record>) -> io::Result<()> {
+        debug_assert!(at > 0 || record.is_none_or(|record| record.id == MARK_ID), "the first record is the mark");
         file.write_all_at(&Record::encode(record), (at * RECORD_BYTES) as u64)?;
         if at == self.0.len() {
             self.0.push(record);
@@ -56,7 +68,7 @@ impl Table {
     /// Puts another name on all records of some.
     pub(super) fn rename(&mut self, file: &File, from: &HashSet<u64>, id: u64) -> io::Result<()> {
         for at in 1..self.0.len() {
-            if let Some(record) = self.0[at].filter(|record| from.contains(&record.id)) {
+            if let Some(record) = self.0[at].filter(|record| record.kind == Kind::Share && from.contains(&record.id)) {
                 self.write(file, at, Some(Record { id, ..record }))?;
             }
         }
@@ -69,7 +81,26 @@ impl Table {
     }
 
     fn shares(&self) -> impl Iterator<Item = &Record> {
-        self.0.iter().skip(1).flatten()
+        self.0.iter().skip(1).flatten().filter(|record| record.kind == Kind::Share)
+    }
+
+    /// How much is about to be taken from a member.
+    pub(super) fn recalled_from(&self, id: u64) -> u64 {
+        let recalls = self.0.iter().flatten().filter(|record| record.kind == Kind::Recall && record.id == id);
+        recalls.fold(0, |sum, record| sum.saturating_add(record.granted))
+    }
+
+    /// Where the record is of the recall under way: there is one at a time, of whoever holds the lock.
+    pub(super) fn recall_place(&self) -> Option<usize> {
+        self.0.iter().position(|record| record.is_some_and(|record| record.kind == Kind::Recall))
+    }
+
+    /// Strikes out what somebody was about to take and did not, because he was killed. The caller holds the lock.
+    pub(super) fn end_recalls(&mut self, file: &File) -> io::Result<()> {
+        while let Some(at) = self.recall_place() {
+            self.write(file, at, None)?;
+        }
+        Ok(())
     }
 
     /// What all members may hold.
@@ -92,9 +123,10 @@ impl Table {
         holders
     }
 
-    /// Where the records of a member are.
+    /// Where the records are of what a member may hold.
     pub(super) fn places_of(&self, id: u64) -> impl Iterator<Item = usize> {
-        (0..self.0.len()).filter(move |at| self.0[*at].is_some_and(|record| record.id == id))
+        let is_it = move |record: &Record| record.id == id && record.kind == Kind::Share;
+        (0..self.0.len()).filter(move |at| self.0[*at].as_ref().is_some_and(is_it))
     }
 
     /// What the record at a place says.
@@ -109,13 +141,22 @@ impl Table {
 }
 
 impl Record {
+    pub(super) const fn share(id: u64, granted: u64) -> Self {
+        Self { id, granted, kind: Kind::Share }
+    }
+
+    pub(super) const fn recall(id: u64, granted: u64) -> Self {
+        Self { id, granted, kind: Kind::Recall }
+    }
+
     /// A record of nobody is all zeros.
     fn encode(record: Option<Self>) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
-        if let Some(Self { id, granted }) = record {
+        if let Some(Self { id, granted, kind }) = record {
             bytes[..8].copy_from_slice(&id.to_le_bytes());
             bytes[8..CHECKED_BYTES].copy_from_slice(&granted.to_le_bytes());
             let checksum = crc32fast::hash(&bytes[..CHECKED_BYTES]);
+            let checksum = if kind == Kind::Recall { !checksum } else { checksum };
             bytes[CHECKED_BYTES..CHECKED_BYTES + 4].copy_from_slice(&checksum.to_le_bytes());
         }
         bytes
@@ -124,8 +165,9 @@ impl Record {
     fn decode(bytes: &[u8]) -> io::Result<Option<Self>> {
         let number = |at: usize| bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
         let (Some(id), Some(granted)) = (number(0), number(8)) else { return Err(damaged()) };
-        let record = (id != 0).then_some(Self { id, granted });
-        if Self::encode(record) == bytes { Ok(record) } else { Err(damaged()) }
+        let kinds = [Self::share(id, granted), Self::recall(id, granted)];
+        let mut records = kinds.into_iter().map(|record| (id != 0).then_some(record));
+        records.find(|record| Self::encode(*record) == bytes).ok_or_else(damaged)
     }
 }
 

@@ -381,10 +381,16 @@ pub(crate) fn nothing_is_left_of_a_journal_that_was_being_written_anew() {
             dead.push(dying);
         }
         drop(dead);
+        // Of one that was killed before its first journal was in place.
+        let unplaced = members.join("00000000000000ff.new");
+        killed.push(unplaced);
+        let foreign = members.join("notes.new");
+        fs::write(&foreign, b"not ours").unwrap();
         killed.iter().for_each(|path| fs::write(path, b"jour").unwrap());
         let (heir, mut orphans) = Shares::join(directory.path(), 1000, |_| Vec::new()).await.unwrap();
         heir.member().inherit(orphans.pop().unwrap()).unwrap();
         orphans.pop().unwrap().bury().unwrap();
+        fs::remove_file(foreign).expect("it is nobody's here");
         assert_eq!(fs::read_dir(&members).unwrap().count(), 1);
         // One that cannot take the place of the old one: there is a directory in it.
         let own = members.join(heir.member().id().to_string());

@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     pin::pin,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -77,6 +77,58 @@ pub(crate) fn who_has_less_than_his_part_gets_it_from_who_has_most() {
         assert_eq!(poor.recall(1000, more).await.unwrap(), 500);
         assert_eq!(poor.recall(1000, |_, _| panic!("it has its part")).await.unwrap(), 500);
         assert_eq!(rich.granted_to_all().await.unwrap(), 1000);
+    });
+}
+
+pub(crate) fn nobody_uses_room_that_is_being_taken_from_him() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        let (rich, poor) = rich_and_poor(directory.path(), 1000).await;
+        let rich = Arc::new(rich);
+        let file = |name: &str| -> PathBuf { directory.path().join(name) };
+        let (a, b) = (file("a"), file("b"));
+        fs::write(&a, [0; 100]).unwrap();
+        fs::write(&b, [0; 300]).unwrap();
+        let owner = Arc::clone(&rich);
+        let victims = move |_: &[u8], remove: &mut Remove<'_>| {
+            let _ = remove(&a, 100)?;
+            assert_eq!(owner.granted_now().unwrap(), 850, "as much as is wanted");
+            let _ = remove(&b, 300)?;
+            assert_eq!(owner.granted_now().unwrap(), 600, "or as much as is gone");
+            Ok(())
+        };
+        assert_eq!(poor.recall(150, victims).await.unwrap(), 400);
+        assert_eq!(rich.granted_now().unwrap(), 600);
+        // As after a kill: what was about to be taken is his again once somebody looks.
+        let c = file("c");
+        fs::write(&c, [0; 50]).unwrap();
+        let victims = move |_: &[u8], remove: &mut Remove<'_>| {
+            let _ = remove(&c, 50)?;
+            panic!("planned")
+        };
+        poor.recall(60, victims).await.unwrap_err();
+        assert!(rich.granted_now().unwrap() < 600);
+        assert_eq!(poor.granted_to_all().await.unwrap(), 1000);
+        assert_eq!((rich.granted_now().unwrap(), poor.granted_now().unwrap()), (600, 400));
+    });
+}
+
+pub(crate) fn directories_that_a_recall_empties_go_with_the_files() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        let (_rich, poor) = rich_and_poor(directory.path(), 1000).await;
+        let blobs = directory.path().join("blobs");
+        let (a, b) = (blobs.join("x/y/a"), blobs.join("x/b"));
+        fs::create_dir_all(a.parent().unwrap()).unwrap();
+        for file in [&a, &b] {
+            fs::write(file, [0; 100]).unwrap();
+        }
+        let one = move |_: &[u8], remove: &mut Remove<'_>| remove(&a, 100).map(drop);
+        poor.recall(100, one).await.unwrap();
+        assert_eq!((blobs.join("x/y").exists(), b.exists()), (false, true));
+        let other = move |_: &[u8], remove: &mut Remove<'_>| remove(&b, 100).map(drop);
+        poor.recall(200, other).await.unwrap();
+        assert_eq!((blobs.join("x").exists(), blobs.exists()), (false, true), "the top of the cache stays");
     });
 }
 
