@@ -1,9 +1,10 @@
 //! Gates: one for each key, so that what changes the blobs of a key happens one after the other.
 //!
-//! Whoever writes or deletes a blob holds the gate of its key. Whoever holds a gate waits for another one only to
-//! delete what its own reservation evicted, and has by then deleted every blob of its own key: so a ring of waiters,
-//! each waiting for the blob of the next, would need each reservation to be older than the next one's, all the way
-//! round.
+//! Whoever writes or deletes a blob of this cache holds the gate of its key; blobs of others that are in the books
+//! have none. Whoever holds a gate waits for another one only to delete what its own reservation evicted, and has by
+//! then deleted every blob of its own key, of which none is taken over from the dead while the gate is held: so a ring
+//! of waiters, each waiting for the blob of the next, would need each reservation to be older than the next one's, all
+//! the way round.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,6 +26,11 @@ impl Gates {
         let mut gate = Gate { gates: Arc::clone(self), key: key.clone(), held: None };
         gate.held = Some(lock.lock_owned().await);
         gate
+    }
+
+    /// Whether the gate of `key` is held or waited for.
+    pub(crate) fn is_busy(&self, key: &Key) -> bool {
+        self.0.lock().contains_key(key)
     }
 
     /// How many gates are held or waited for.

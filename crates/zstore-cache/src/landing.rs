@@ -131,7 +131,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         // A slice would keep the whole buffer of its writer in memory.
         let bytes = if self.holds_memory { Bytes::copy_from_slice(&bytes) } else { bytes };
         let draft = self.draft(Content::Whole(meta), bytes, written);
-        if let Ok(claimed) = self.claim(&draft.id, draft.payload.size(), draft.expires).await {
+        if let Ok(claimed) = self.claim_gated(&draft.id, draft.payload.size(), draft.expires).await {
             let turn = self.tier.turn().await;
             if let Some(leave) = self.leave_of_write(write) {
                 self.write_blob(claimed, draft, token, &leave, turn).await;
@@ -165,7 +165,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             catalog.leave_beside(&entry.content, id.part(), |other| self.lasts(other, now))
         };
         // Before the first wait: what left its place must not come back if this is given up.
-        if !self.remove_gated(beside).await {
+        if !self.remove_gated(&id.key, beside).await {
             return Landed::TierFault;
         }
         claimed.announce(&entry);
@@ -184,7 +184,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return Landed::Resident;
         }
         if let Some(gone) = claimed.spoil() {
-            self.remove_gated(vec![gone]).await;
+            self.remove_gated(&id.key, vec![gone]).await;
         }
         if written { Landed::Outdated } else { Landed::TierFault }
     }

@@ -20,7 +20,8 @@ use crate::{
     inner::Inner,
     inspection::counters::Count,
     landing::Landed,
-    name::BlobId,
+    name::{BlobId, Home},
+    sharing::room::Asker,
     tier::CONCURRENT_MAX,
 };
 
@@ -120,7 +121,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Drop for Owed<'_, S, T> {
 }
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Claims room for a blob that is of use until `expires`, and removes what has to leave for it.
+    /// Claims room for a blob that is of use until `expires`, and removes what has to leave for it. Not for a caller who
+    /// holds a gate.
     ///
     /// # Errors
     /// Why it will not land: there is no room, the policy would rather keep what is there, or the tier does not let go.
@@ -130,9 +132,24 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         weight: u64,
         expires: Option<Timestamp>,
     ) -> Result<Claimed<'_, S, T>, Landed> {
-        self.extend_room(weight).await;
+        self.extend_room(weight, Asker::Free).await;
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
-        self.clear_for(id, granted).await
+        self.clear_for(id, granted, None).await
+    }
+
+    /// The same for who holds the gate of its key.
+    ///
+    /// # Errors
+    /// As for [`claim`](Self::claim).
+    pub(crate) async fn claim_gated(
+        &self,
+        id: &BlobId,
+        weight: u64,
+        expires: Option<Timestamp>,
+    ) -> Result<Claimed<'_, S, T>, Landed> {
+        self.extend_room(weight, Asker::Gated).await;
+        let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
+        self.clear_for(id, granted, Some(&id.key)).await
     }
 
     /// The same for who can wait: if all room is being vacated or written in by others, that is waited for, as long as
@@ -151,9 +168,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if Handle::try_current().is_err() {
             return self.claim(id, weight, expires).await;
         }
-        self.extend_room(weight).await;
+        self.extend_room(weight, Asker::Free).await;
         match self.tier.bear_with(self.grant_in_turn(id, weight, expires, token)).await {
-            Some(Some(granted)) => self.clear_for(id, granted).await,
+            Some(Some(granted)) => self.clear_for(id, granted, None).await,
             Some(None) => Err(Landed::Outdated),
             None => Err(self.refused(&id.key, Refused::NoRoom)),
         }
@@ -186,12 +203,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
-    /// Removes what has to leave for what was granted.
-    async fn clear_for(&self, id: &BlobId, granted: Granted) -> Result<Claimed<'_, S, T>, Landed> {
+    /// Removes what has to leave for what was granted. The caller holds no gate but that of `held`.
+    async fn clear_for(&self, id: &BlobId, granted: Granted, held: Option<&Key>) -> Result<Claimed<'_, S, T>, Landed> {
         let Grant { reservation, leaving } = granted.map_err(|refused| self.refused(&id.key, refused))?;
         self.count_leaving(&leaving);
         let claimed = self.claimed(reservation);
-        if !self.remove(leaving).await {
+        if !self.remove_each(leaving, held).await {
             return Err(Landed::TierFault);
         }
         // Others may have taken what was to leave, and its room.
@@ -224,15 +241,15 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Removes blobs that are out of service. Whether all are gone.
     pub(crate) async fn remove(&self, gone: Vec<Gone>) -> bool {
-        self.remove_each(gone, true).await
+        self.remove_each(gone, None).await
     }
 
-    /// The same for blobs of a key whose gate the caller holds.
-    pub(crate) async fn remove_gated(&self, gone: Vec<Gone>) -> bool {
-        self.remove_each(gone, false).await
+    /// The same for who holds the gate of `key`.
+    pub(crate) async fn remove_gated(&self, key: &Key, gone: Vec<Gone>) -> bool {
+        self.remove_each(gone, Some(key)).await
     }
 
-    async fn remove_each(&self, gone: Vec<Gone>, enters: bool) -> bool {
+    async fn remove_each(&self, gone: Vec<Gone>, held: Option<&Key>) -> bool {
         // All are owed before the first wait, so that none is lost if the wait is given up.
         let owed: Vec<_> = gone.into_iter().map(|gone| Owed { inner: self, gone: Some(gone) }).collect();
         // So that a kill does not make forgotten that it may be gone. What cannot be written has to go all the same.
@@ -240,12 +257,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.write_books().await;
         }
         let silent = AtomicBool::new(false);
-        let removals: Vec<_> = owed.into_iter().map(|owed| self.remove_owed(owed, enters, &silent)).collect();
+        let removals: Vec<_> = owed.into_iter().map(|owed| self.remove_owed(owed, held, &silent)).collect();
         stream::iter(removals).buffer_unordered(CONCURRENT_MAX).fold(true, async |all, gone| all && gone).await
     }
 
-    async fn remove_owed(&self, owed: Owed<'_, S, T>, enters: bool, silent: &AtomicBool) -> bool {
+    async fn remove_owed(&self, owed: Owed<'_, S, T>, held: Option<&Key>, silent: &AtomicBool) -> bool {
         let Some(id) = owed.gone.as_ref().map(|gone| gone.key.clone()) else { return true };
+        let enters = id.home == Home::OWN && held != Some(&id.key);
         let _gate = if enters { Some(self.gates.enter(&id.key).await) } else { None };
         // A successor was written over it: its bytes are gone already, and those under its name are not its own.
         let replaced = self.catalog.lock().ledger().peek(&id).is_some();

@@ -15,7 +15,7 @@ mod bars;
 pub(crate) mod books;
 mod loading;
 mod replay;
-mod room;
+pub(crate) mod room;
 mod write;
 
 pub(crate) use acquaintance::Sought;

@@ -70,7 +70,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             self.delete_blob(&BlobId::whole(key.clone()), &AtomicBool::new(false)).await;
         }
         let (gone, leaving) = self.catalog.lock().leave_key(key, reason);
-        let mut all_gone = self.remove_gated(gone).await;
+        let mut all_gone = self.remove_gated(key, gone).await;
         for part in leaving {
             if self.tier.is_down() {
                 all_gone = false;

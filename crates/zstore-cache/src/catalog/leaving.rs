@@ -38,7 +38,14 @@ impl Catalog {
     pub(crate) fn leave_key(&mut self, key: &Key, reason: Reason) -> (Vec<Gone>, Vec<Part>) {
         self.forget_guests(key);
         let mut parts: Vec<Part> = self.parts_of(key).collect();
-        let gone = self.leave_parts(key, &parts, reason, |_, _| true);
+        let mut gone = self.leave_parts(key, &parts, reason, |_, _| true);
+        // What was left of blocks of another size is looked for among all residents.
+        let others: Vec<Home> = self.homes_of_own().filter(|home| *home != Home::OWN).collect();
+        if !others.is_empty() {
+            let left = self.ledger.leave_where(reason, |id| others.contains(&id.home) && id.key == *key);
+            left.iter().for_each(|gone| self.put_down_leaving(gone));
+            gone.extend(left);
+        }
         parts.retain(|part| gone.iter().all(|gone| gone.key.part() != *part));
         (gone, parts)
     }
@@ -106,6 +113,12 @@ impl Catalog {
         gone
     }
 
+    /// Where blobs of this namespace lie: blocks of another size are of the same values.
+    fn homes_of_own(&self) -> impl Iterator<Item = Home> {
+        let own = self.spaces[0].digest();
+        self.spaces().filter(move |(_, space)| space.digest() == own).map(|(home, _)| home)
+    }
+
     /// Takes every blob out of service whose key is chosen.
     pub(crate) fn leave_where(&mut self, reason: Reason, mut chosen: impl FnMut(&Key) -> bool) -> Vec<Gone> {
         if self.guests > 0 {
@@ -113,10 +126,7 @@ impl Catalog {
             let hosts: Vec<Key> = hosts.map(|(key, _)| key.clone()).collect();
             hosts.iter().for_each(|key| self.forget_guests(key));
         }
-        // Blocks of another size are of the same values.
-        let own = self.spaces[0].digest();
-        let is_own = |home: Home| home == Home::OWN || self.space(home).digest() == own;
-        let homes: Vec<Home> = (0..).map(Home).take(self.spaces.len()).filter(|home| is_own(*home)).collect();
+        let homes: Vec<Home> = self.homes_of_own().collect();
         let gone = self.ledger.leave_where(reason, |id| homes.contains(&id.home) && chosen(&id.key));
         gone.iter().for_each(|gone| self.put_down_leaving(gone));
         gone

@@ -43,6 +43,10 @@ impl Inherited {
         Self { id: hasher.hash(id), policy_id, weight, fetched, is_absence, seat, expires }
     }
 
+    pub(crate) const fn id(&self) -> &BlobId {
+        self.id.key()
+    }
+
     pub(crate) fn into_note(self) -> Note {
         let Self { id, weight, fetched, is_absence, .. } = self;
         Note { id: id.into_key(), weight, fetched, is_absence }
@@ -93,6 +97,18 @@ impl Catalog {
             self.spaces.len() - 1
         });
         u16::try_from(at).ok().map(Home)
+    }
+
+    /// The home of whole values of a namespace: they lie in one place, whatever its blocks are.
+    pub(crate) fn home_of_wholes(&mut self, space: Space) -> Option<Home> {
+        let first = self.spaces.iter().copied().find(|known| known.digest() == space.digest());
+        self.home(first.unwrap_or(space))
+    }
+
+    /// Whether a blob of this name is reserved or leaving, and none is resident.
+    pub(crate) fn is_in_motion_by_name(&self, id: &BlobId) -> bool {
+        let listed = self.keys.get(&id.key).is_some_and(|parts| parts.counts.contains_key(&id.part()));
+        listed && self.ledger.peek(id).is_none()
     }
 
     /// An index tells of so many blobs: makes room for what is known of them.

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     catalog::{Catalog, Inherited},
     inner::Inner,
+    name::Home,
 };
 
 /// Without a bound, members are dealt room out of this much.
@@ -253,26 +254,40 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             self.tier.sweep(&Prefix::new(directory)?).await?;
             swept.insert(directory.to_owned());
         }
+        // Nothing of this name is written or removed here meanwhile.
+        let _gate = if note.id.home == Home::OWN { Some(self.gates.enter(&note.id.key).await) } else { None };
         let there = self.tier.head(&name).await?.map(|meta| meta.size);
-        let mut catalog = self.catalog.lock();
-        let held = catalog.weight(&note.id);
         let expires = self.noted_until(note);
-        if there.is_none() || there == held {
-            sharing.books.gone(*seat);
-        } else if there == Some(note.weight) && held.is_none() {
-            sharing.books.landed(*seat);
-            let inherited = Inherited::new(note.clone(), *seat, expires, &catalog.hasher());
-            let _ = catalog.take_over(inherited);
-        } else if let Some(weight) = there {
-            // Another one has taken its place, or two told of it and the first was wrong.
-            sharing.books.gone(*seat);
-            if let Some(gone) = catalog.leave(&note.id, Reason::Invalidated) {
-                catalog.left(gone);
+        let gone = {
+            let mut catalog = self.catalog.lock();
+            let held = catalog.weight(&note.id);
+            let gone = if there == held { None } else { catalog.leave(&note.id, Reason::Invalidated) };
+            let is_held = held.is_some() && gone.is_none();
+            let seat = match there {
+                Some(weight) if !is_held && weight == note.weight => {
+                    sharing.books.landed(*seat);
+                    Some((*seat, weight))
+                }
+                // Another one has taken its place, or two told of it and the first was wrong.
+                Some(weight) if !is_held => {
+                    sharing.books.gone(*seat);
+                    Some((sharing.books.put(Note { weight, ..note.clone() }, space, true), weight))
+                }
+                _ => {
+                    sharing.books.gone(*seat);
+                    None
+                }
+            };
+            if let Some((seat, weight)) = seat {
+                let inherited = Inherited::new(Note { weight, ..note.clone() }, seat, expires, &catalog.hasher());
+                let _ = catalog.take_over(inherited);
             }
-            let note = Note { weight, ..note.clone() };
-            let seat = sharing.books.put(note.clone(), space, true);
-            let inherited = Inherited::new(note, seat, expires, &catalog.hasher());
-            let _ = catalog.take_over(inherited);
+            gone
+        };
+        if let Some(gone) = gone {
+            // Others may have had the room of it already.
+            self.measure_room();
+            self.catalog.lock().left(gone);
         }
         Ok(())
     }

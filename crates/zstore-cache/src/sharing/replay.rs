@@ -13,7 +13,7 @@ use std::{
 use zstore_core::{ReadStore, Store, Timestamp};
 use zstore_directory::Orphan;
 use zstore_format::{
-    Part, Space,
+    Part,
     index::{Journal, Noted},
 };
 use zstore_policy::KeyHasher;
@@ -107,7 +107,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let seats = journal.seats().collect();
         sharing.books.go_on(spaces, journal_bytes, seats);
         for (number, home) in (0..).zip(&homes) {
-            home.iter().for_each(|(home, _)| sharing.books.know(*home, number));
+            home.iter().for_each(|[_, blocks]| sharing.books.know(*blocks, number));
         }
         self.take_over(sharing, journal, &homes, doubts, |_, _| (), |_, _| ());
     }
@@ -129,10 +129,15 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.take_over(sharing, journal, &homes, doubts, seat, account);
     }
 
-    /// Where the blobs of each space of a journal live.
-    fn homes(&self, journal: &Journal<'_>) -> Vec<Option<(Home, Space)>> {
+    /// Where the blobs of each space of a journal live: whole values, then blocks.
+    fn homes(&self, journal: &Journal<'_>) -> Vec<Option<[Home; 2]>> {
         let mut catalog = self.catalog.lock();
-        journal.spaces().iter().map(|space| Some((catalog.home(*space)?, *space))).collect()
+        journal.spaces().iter().map(|space| Some([catalog.home_of_wholes(*space)?, catalog.home(*space)?])).collect()
+    }
+
+    /// Whether a blob of this name is being written or removed here: what a journal says of it was true before.
+    fn is_under_way(&self, catalog: &Catalog, id: &BlobId) -> bool {
+        id.home == Home::OWN && (catalog.is_in_motion_by_name(id) || self.gates.is_busy(&id.key))
     }
 
     /// Takes over what a journal tells. `account` is told, under the catalog's lock, how much was taken over at a time.
@@ -140,7 +145,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         &self,
         sharing: &Sharing,
         journal: &Journal<'_>,
-        homes: &[Option<(Home, Space)>],
+        homes: &[Option<[Home; 2]>],
         doubts: &mut Doubts,
         seat: impl Fn(&Catalog, &mut Told),
         mut account: impl FnMut(&mut Catalog, u64),
@@ -157,6 +162,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             while hand.len() > 0 {
                 let mut catalog = self.catalog.lock();
                 let known = catalog.known();
+                // Whoever comes to hold a gate from here on finds in the catalog what is taken over now.
+                let is_quiet = self.gates.under_way() == 0 && !catalog.is_in_motion();
                 for told in hand.by_ref().take(BATCH) {
                     let Some(mut told) = told else {
                         doubts.all = true;
@@ -165,6 +172,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     seat(&catalog, &mut told);
                     let Told { inherited, is_sure } = told;
                     let seat = inherited.seat;
+                    let is_sure = is_sure && (is_quiet || !self.is_under_way(&catalog, inherited.id()));
                     let taken = if is_sure { catalog.take_over(inherited) } else { Err(inherited.into_note()) };
                     if let Err(note) = taken {
                         // Until it is seen whether it is there: so no journal that is written anew forgets it.
@@ -179,14 +187,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// All of a resident that can be found out without the catalog's lock. None if it has no place or no key.
-    fn told(&self, noted: &Noted<'_>, homes: &[Option<(Home, Space)>], hasher: &KeyHasher) -> Option<Inherited> {
-        let (mut home, space) = homes.get(usize::from(noted.space)).copied()??;
-        let (key, own) = (noted.to_key()?, self.namespace.space());
-        // Whole values of one namespace lie in one place, whatever its blocks are.
-        if noted.part == Part::Whole && space.digest() == own.digest() {
-            home = Home::OWN;
-        }
-        let id = BlobId::at(home, key, noted.part);
+    fn told(&self, noted: &Noted<'_>, homes: &[Option<[Home; 2]>], hasher: &KeyHasher) -> Option<Inherited> {
+        let [wholes, blocks] = homes.get(usize::from(noted.space)).copied()??;
+        let home = if noted.part == Part::Whole { wholes } else { blocks };
+        let id = BlobId::at(home, noted.to_key()?, noted.part);
         let note = Note { id, weight: noted.weight, fetched: noted.fetched, is_absence: noted.is_absence };
         let expires = self.noted_until(&note);
         Some(Inherited::known_as(noted.id, note, noted.seat, expires, hasher))

@@ -21,11 +21,21 @@ const LOOKS_MAX: usize = 10_000;
 /// Who got no more room asks again after so many milliseconds: each asking reads who lives.
 const ASK_PAUSE_MS: u64 = 100;
 
+/// Who asks for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// One who may wait for whatever it takes.
+    Free,
+    /// One who holds a gate: he does not wait for others who ask, nor take over what the dead held, for that may wait
+    /// for his gate.
+    Gated,
+}
+
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// Sees to it that there is room for so many bytes, if the directory has some to give.
-    pub(crate) async fn extend_room(&self, weight: u64) {
+    pub(crate) async fn extend_room(&self, weight: u64, asker: Asker) {
         let Some(sharing) = self.sharing.get() else { return };
-        self.extend_share(sharing, weight).await;
+        self.extend_share(sharing, weight, asker).await;
         self.respect_floor(sharing, weight);
     }
 
@@ -47,13 +57,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
-    async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64) {
+    async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64, asker: Asker) {
         let now_ms = self.running_ms();
         if weight <= self.catalog.lock().free() || now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
         // Who comes second waits for what the first one gets, which may be enough for both.
-        let _turn = sharing.asking.lock().await;
+        let _turn = match asker {
+            Asker::Free => sharing.asking.lock().await,
+            Asker::Gated => match sharing.asking.try_lock() {
+                Ok(turn) => turn,
+                Err(_) => return,
+            },
+        };
         if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
@@ -65,21 +81,23 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let ledger = catalog.ledger();
             ledger.charged().saturating_add(ledger.promised()).saturating_add(weight) - MARKERS_BYTES
         };
-        let granted = self.ask_for_room(sharing, needed).await;
+        let granted = self.ask_for_room(sharing, needed, asker).await;
         if granted.is_none_or(|granted| granted < needed) {
             sharing.ask_at.store(self.running_ms().saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
         }
         self.measure_room();
     }
 
-    async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64) -> Option<u64> {
+    async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64, asker: Asker) -> Option<u64> {
         let granted = sharing.shares.grow(needed).await.ok()?;
         if granted >= needed {
             return Some(granted);
         }
-        let (orphans, withheld) = sharing.shares.find_orphans().await.ok()?;
-        if !orphans.is_empty() {
-            self.merge(sharing, orphans, withheld).await;
+        if asker == Asker::Free {
+            let (orphans, withheld) = sharing.shares.find_orphans().await.ok()?;
+            if !orphans.is_empty() {
+                self.merge(sharing, orphans, withheld).await;
+            }
         }
         let directory = sharing.directory.clone();
         let remove = move |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);

@@ -1,12 +1,14 @@
 //! C2: one bound over all, and a floor under what is free of the disk.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
-use zstore_cache::CacheStore;
+use zstore_cache::{CacheStore, RangeStrategy, WriteMode};
+use zstore_core::{ByteRange, ReadStoreExt, StoreExt};
+use zstore_policy::Lru;
 
-use super::{Cache, blobs, directory, loaded};
-use crate::setup::{Source, built, pattern, plant, read, source};
+use super::{Cache, blobs, directory, files, loaded};
+use crate::setup::{Source, built, key, pattern, plant, read, source};
 
 #[tokio::test]
 async fn the_bound_holds_over_all_and_who_has_less_than_his_part_gets_room() {
@@ -126,4 +128,82 @@ async fn what_was_recalled_and_fetched_again_is_not_taken_from_its_old_owner_twi
     for at in gone {
         assert_eq!(all_read(at).await, 0, "{at} was its own");
     }
+}
+
+/// Once, a set waited for its own gate, for ever, if what it evicted was of the same key in another namespace.
+#[tokio::test]
+async fn a_set_may_evict_what_another_namespace_has_under_its_key() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let open = async |namespace: &str| {
+        let tier = directory(scratch.path());
+        let builder = CacheStore::builder(Arc::clone(&source), tier).max_size(10_000).policy(Lru::new);
+        let cache = built(builder.write_mode(WriteMode::Through).namespace(namespace)).await;
+        cache.flush().await;
+        cache
+    };
+    let earlier = open("earlier").await;
+    for name in ["a", "b"] {
+        plant(&source, name, vec![0; 4000]).await;
+        read(&earlier, name).await.unwrap();
+        earlier.flush().await;
+    }
+    drop(earlier);
+    let cache = open("later").await;
+    for name in ["a", "b"] {
+        let put = async { cache.put(&key(name), vec![1; 4000]).await };
+        // A minute is for ever here.
+        tokio::time::timeout(Duration::from_secs(60), put).await.expect("it waits for itself").unwrap();
+    }
+    cache.flush().await;
+    assert_eq!(read(&cache, "b").await.unwrap(), vec![1; 4000]);
+    assert_eq!(cache.stats().evictions, 2);
+    assert!(blobs(scratch.path()) <= 10_000);
+    cache.check().unwrap();
+}
+
+/// Blocks of another size are found by none of its own names.
+#[tokio::test]
+async fn what_a_write_removes_is_in_no_books_whatever_the_size_of_its_blocks() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", pattern(400_000)).await;
+    for block_size in [65_536, 131_072] {
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path()));
+        let strategy = RangeStrategy::Blocks { block_size };
+        let cache = built(builder.range_strategy(strategy).write_mode(WriteMode::Around)).await;
+        cache.flush().await;
+        if block_size == 65_536 {
+            cache.get_range(&key("k"), ByteRange::Bounded(0..65_536)).await.unwrap().unwrap();
+            cache.flush().await;
+            assert_eq!(cache.info().resident_blobs, 1);
+        } else {
+            assert_eq!(cache.info().resident_blobs, 1, "it was inherited");
+            cache.put(&key("k"), "other").await.unwrap();
+            cache.flush().await;
+            assert_eq!((blobs(scratch.path()), cache.info().resident_blobs), (0, 0));
+        }
+    }
+}
+
+/// One file has one weight, whoever left it.
+#[tokio::test]
+async fn whole_values_of_another_namespace_are_counted_once_whatever_blocks_it_had() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    plant(&source, "k", "value").await;
+    let open = async |namespace: &str, block_size| {
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path())).namespace(namespace);
+        let cache = built(builder.range_strategy(RangeStrategy::Blocks { block_size })).await;
+        cache.flush().await;
+        cache
+    };
+    // Both live when the value is fetched, and both die, so that each leaves a journal.
+    let (one, other) = (open("earlier", 65_536).await, open("earlier", 131_072).await);
+    read(&one, "k").await.unwrap();
+    one.flush().await;
+    fs::remove_file(&files(&scratch.path().join("blobs"))[0]).unwrap();
+    read(&other, "k").await.unwrap();
+    other.flush().await;
+    drop((one, other));
+    let cache = open("later", 65_536).await;
+    assert_eq!(cache.info().resident_blobs, 1);
+    assert_eq!(cache.info().current_size, blobs(scratch.path()));
 }
