@@ -8,13 +8,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
 use futures::{FutureExt, future::BoxFuture, future::Shared};
 use tokio::sync::SetOnce;
-use zstore_core::{ByteRange, Key, Prefix, Result, Version};
+use zstore_core::{ByteRange, Error, ErrorKind, Key, Operation, Prefix, Result, Version};
 use zstore_directory::Pass;
 
 use crate::{
@@ -324,6 +325,11 @@ pub(crate) enum BoardingOne<X> {
     Joined(Ticket),
 }
 
+fn panicked() -> Error {
+    let detail = "the fetch gave up with a panic, of the source or because its runtime was shut down; try again";
+    Error::new(ErrorKind::Unavailable, Operation::Get).with_detail(detail)
+}
+
 impl Table {
     fn joinable(&self, key: &Key, ask: &Ask, asking: Asking) -> Option<u64> {
         let serial = *self.asks.get(&(key.clone(), ask.clone()))?;
@@ -349,7 +355,9 @@ impl Table {
         let asked = asks.as_slice().into();
         let Asking { now: started, passage, .. } = asking;
         let departure = Departure { serial, started, passage, token: Arc::clone(&token), asks: asked, sparing: None };
-        let fetching = start(departure).shared();
+        // A panic is passed on to nobody who joined: it may be that of a runtime that was shut down under another one.
+        let fetching = AssertUnwindSafe(start(departure)).catch_unwind();
+        let fetching = fetching.map(|answered| answered.unwrap_or_else(|_| Err(panicked()))).boxed().shared();
         if overtaken {
             // The source may change at any moment until the write ends. Who asks later must not be told what was
             // there before, so nobody joins.

@@ -73,6 +73,23 @@ pub(crate) struct Sharing {
     ask_at: AtomicU64,
     /// The same of writing the journal anew.
     rewrite_at: AtomicU64,
+    /// Somebody writes down what was read.
+    is_writing_touches: AtomicBool,
+}
+
+/// The turn of one who writes down what was read; dropping it ends it.
+struct TouchTurn(Arc<Sharing>);
+
+impl TouchTurn {
+    fn take(sharing: &Arc<Sharing>) -> Option<Self> {
+        (!sharing.is_writing_touches.swap(true, Ordering::Relaxed)).then(|| Self(Arc::clone(sharing)))
+    }
+}
+
+impl Drop for TouchTurn {
+    fn drop(&mut self) {
+        self.0.is_writing_touches.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Sharing {
@@ -104,6 +121,7 @@ impl Sharing {
             bars: Bars::default(),
             ask_at: AtomicU64::new(0),
             rewrite_at: AtomicU64::new(0),
+            is_writing_touches: AtomicBool::new(false),
         };
         Ok((sharing, orphans))
     }
@@ -240,8 +258,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         T: 'static,
     {
         let Some(sharing) = self.sharing.get().filter(|sharing| !sharing.is_loaded()) else { return true };
-        self.retry_loading(sharing).await;
-        if !sharing.is_slow.load(Ordering::Relaxed) {
+        // Twice: what is under way may end with the runtime that began it, and is to be gone on with at once.
+        for _ in 0..2 {
+            self.retry_loading(sharing).await;
+            if sharing.is_loaded() || sharing.is_slow.load(Ordering::Relaxed) {
+                break;
+            }
             let mut progress = sharing.progress.subscribe();
             let ended = progress.wait_for(|progress| *progress != Progress::UnderWay);
             let is_slow = self.tier.bear_with(ended).await.is_none();
@@ -261,11 +283,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         S: 'static,
         T: 'static,
     {
-        if self.sharing.get().is_some_and(|sharing| sharing.books.is_due()) {
+        let Some(sharing) = self.sharing.get().filter(|sharing| sharing.books.is_due()) else { return };
+        // One at a time: each waits for the disk in a thread of its own.
+        if let Some(turn) = TouchTurn::take(sharing) {
             let inner = Arc::clone(self);
             self.landings
                 .carry(async move {
                     inner.write_books().await;
+                    drop(turn);
                 })
                 .await;
         }
@@ -277,22 +302,20 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.written(move || sharing.books.rewrite(sharing.shares.member(), sharing.shares.boot(), &catalog)).await
     }
 
-    /// Does work on the journal, where it may wait for the disk. Whether it succeeded.
+    /// Does work on journals, where it may wait for the disk. Whether it succeeded.
     async fn written(&self, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> bool {
-        let written = match Handle::try_current() {
+        self.blocking(work).await.is_some()
+    }
+
+    /// Does work that may wait for the disk, or takes long. None if it failed.
+    async fn blocking<V: Send + 'static>(&self, work: impl FnOnce() -> io::Result<V> + Send + 'static) -> Option<V> {
+        let done = match Handle::try_current() {
             Ok(runtime) => runtime.spawn_blocking(work).await,
             // There is nobody else to hold up.
             Err(_) => Ok(work()),
         };
-        match written {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                self.tier.fault(&self.trouble(error));
-                false
-            }
-            // The runtime shuts down.
-            Err(_) => false,
-        }
+        // If there is no answer, the runtime shuts down.
+        done.ok()?.map_err(|error| self.tier.fault(&self.trouble(error))).ok()
     }
 
     /// What went wrong with the files in which caches settle things, as a fault of the tier.

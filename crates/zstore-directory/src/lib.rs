@@ -37,6 +37,6 @@ pub use disturbance::disturb;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
 pub use file_bytes::FileBytes;
 pub use files::{COUNTED, DISTURBED, FENCE, MEMBERS, SHARES};
-pub use member::{Member, MemberId, Orphan};
+pub use member::{Member, MemberId, Orphan, OthersJournal};
 pub use shares::{Remove, Shares};
 pub use space::free_space;

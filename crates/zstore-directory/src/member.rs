@@ -51,11 +51,26 @@ pub struct Member {
     path: PathBuf,
     /// The process that joined. A fork of it has the same locks, and is no member.
     process: u32,
-    /// The dead who were dropped before they were buried: locked, so that nobody else takes over what is this one's.
-    kept: Arc<Kept>,
+    found: Arc<Mutex<Found>>,
 }
 
-type Kept = Mutex<Vec<(MemberId, File)>>;
+/// The dead whose share is counted to one who lives.
+#[derive(Debug, Default)]
+struct Found {
+    ids: HashSet<MemberId>,
+    /// Those that were dropped before they were buried: locked, so that nobody else takes over what is this one's.
+    kept: Vec<File>,
+}
+
+/// What another member tells.
+#[derive(Debug)]
+pub struct OthersJournal {
+    /// All that is in it.
+    pub bytes: Vec<u8>,
+    /// Whether the member is dead, and its share counted to the one who reads this: nobody else keeps account of what
+    /// it tells.
+    pub is_found: bool,
+}
 
 impl Member {
     /// Makes a new member, whose journal begins with these bytes: one that does not is damaged, whenever its member
@@ -67,7 +82,7 @@ impl Member {
             if !path.exists() {
                 let file = put_in_place(&path, journal, |file| access::share(file, cache))?;
                 let file = Mutex::new(file);
-                return Ok(Self { id, file, path, process: process::id(), kept: Arc::default() });
+                return Ok(Self { id, file, path, process: process::id(), found: Arc::default() });
             }
         }
     }
@@ -147,16 +162,17 @@ impl Member {
     ///
     /// # Cost
     /// Reads and holds all of them, which blocks.
-    pub fn journals_of_others(&self) -> io::Result<Vec<Vec<u8>>> {
+    pub fn journals_of_others(&self) -> io::Result<Vec<OthersJournal>> {
         'again: loop {
             let mut journals = Vec::new();
             for entry in fs::read_dir(self.path.parent().unwrap_or(&self.path))? {
                 let entry = entry?;
-                if entry.file_name().to_str().and_then(MemberId::of_name).is_none_or(|id| id == self.id) {
-                    continue;
-                }
+                let id = entry.file_name().to_str().and_then(MemberId::of_name);
+                let Some(id) = id.filter(|id| *id != self.id) else { continue };
                 match fs::read(entry.path()) {
-                    Ok(journal) => journals.push(journal),
+                    Ok(bytes) => {
+                        journals.push(OthersJournal { bytes, is_found: self.found.lock().ids.contains(&id) });
+                    }
                     // It was inherited since it was listed, by one whose journal was read before, perhaps.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue 'again,
                     Err(error) => return Err(error),
@@ -203,7 +219,7 @@ impl Member {
         for entry in fs::read_dir(members)? {
             let entry = entry?;
             let Some(id) = entry.file_name().to_str().and_then(MemberId::of_name) else { continue };
-            if id == self.id || self.kept.lock().iter().any(|(dead, _)| *dead == id) {
+            if id == self.id || self.found.lock().ids.contains(&id) {
                 continue;
             }
             let path = entry.path();
@@ -234,7 +250,7 @@ impl Member {
             let Ok(file) = OpenOptions::new().read(true).append(true).open(&path) else { continue };
             // It may have been buried since it was listed.
             if file.try_lock().is_ok() && is_at(&file, &path) {
-                orphans.push(Orphan { id, file: Some(file), path, kept: None });
+                orphans.push(Orphan { id, file: Some(file), path, finder: None });
             }
         }
         orphans.sort_by_key(Orphan::id);
@@ -255,13 +271,14 @@ pub struct Orphan {
     file: Option<File>,
     path: PathBuf,
     /// Where its lock goes when it is dropped; none before what it held is counted to anybody.
-    kept: Option<Arc<Kept>>,
+    finder: Option<Arc<Mutex<Found>>>,
 }
 
 impl Orphan {
     /// What it held is counted to that member from now on, for nobody else to find.
     pub(crate) fn keep(&mut self, finder: &Member) {
-        self.kept = Some(Arc::clone(&finder.kept));
+        finder.found.lock().ids.insert(self.id);
+        self.finder = Some(Arc::clone(&finder.found));
     }
 
     /// Which one it was.
@@ -306,8 +323,8 @@ impl Orphan {
 
 impl Drop for Orphan {
     fn drop(&mut self) {
-        if let Some(kept) = &self.kept {
-            kept.lock().extend(self.file.take().map(|file| (self.id, file)));
+        if let Some(found) = &self.finder {
+            found.lock().kept.extend(self.file.take());
         }
     }
 }

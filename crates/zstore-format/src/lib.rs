@@ -15,4 +15,4 @@ pub mod marker;
 mod name;
 
 pub use blob::{CHECKED_BYTES, Content, Damage, Header, PROBE_BYTES, checked};
-pub use name::{BLOBS, BlobName, Namespace, Part, Space, blob_id};
+pub use name::{BLOBS, BlobName, KEY_BYTES_MAX, Namespace, Part, Space, blob_id};

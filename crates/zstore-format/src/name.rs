@@ -12,7 +12,7 @@
 
 use std::fmt::{self, Write as _};
 
-use zstore_core::{Key, Prefix, Result};
+use zstore_core::{Error, ErrorKind, Key, Operation, Prefix, Result};
 
 use crate::blob::Content;
 
@@ -20,6 +20,8 @@ use crate::blob::Content;
 pub const BLOBS: &str = "blobs";
 const BLOCKS: &str = ".blocks";
 const DIGEST_BYTES: usize = 16;
+/// Values of longer keys are not kept.
+pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
 
 /// Which blob of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,8 +119,13 @@ impl Space {
     /// The key of a blob in the tier.
     ///
     /// # Errors
-    /// None that a caller could meet, and so for all names here: they are made of hexadecimal digits.
+    /// If the key is longer than [`KEY_BYTES_MAX`]: the index could not tell of it. No other that a caller could meet, and
+    /// so for all names here: they are made of hexadecimal digits.
     pub fn blob_key(&self, key: &Key, part: Part) -> Result<Key> {
+        if key.as_str().len() > KEY_BYTES_MAX {
+            let detail = format!("a key of more than {KEY_BYTES_MAX} bytes is not kept");
+            return Err(Error::new(ErrorKind::InvalidArgument, Operation::Set).with_detail(detail));
+        }
         let mut name = self.value_name(key);
         if let Part::Block(index) = part {
             // Writing to a string never fails.
@@ -383,6 +390,16 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn a_key_that_no_index_could_tell_of_names_no_blob() {
+        let space = Space::new([1; DIGEST_BYTES], 65_536);
+        for (bytes, is_kept) in [(KEY_BYTES_MAX, true), (KEY_BYTES_MAX + 1, false)] {
+            let key = Key::new("k".repeat(bytes)).unwrap();
+            assert_eq!(space.blob_key(&key, Part::Whole).is_ok(), is_kept);
+            assert_eq!(space.blob_key(&key, Part::Block(1)).is_ok(), is_kept);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{collections::HashMap, io, sync::Arc};
 
 use futures::{StreamExt, stream};
 use zstore_core::{Key, Meta, Prefix, ReadStore, Store};
+use zstore_directory::OthersJournal;
 use zstore_format::{BLOBS, BlobName, Part, Space, index::Journal};
 use zstore_policy::Reason;
 
@@ -21,7 +22,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     pub(super) async fn audit(&self, sharing: &Arc<Sharing>) -> bool {
         let Ok(all) = Prefix::new(BLOBS) else { return false };
         // What others land from here on is not in the listing, or is counted twice.
-        let Ok(others) = self.weights_of_others(sharing) else { return false };
+        let shared = Arc::clone(sharing);
+        let Some(others) = self.blocking(move || weights_of_others(&shared)).await else { return false };
         let Some(found) = self.list(&all).await else { return false };
         let mut known = self.names_known();
         let mut unknown = Vec::new();
@@ -51,30 +53,16 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     fn names_known(&self) -> HashMap<Key, (BlobId, u64)> {
-        let catalog = self.catalog.lock();
-        let names = catalog.names().into_iter().filter_map(|(id, weight)| {
-            let name = catalog.space(id.home).blob_key(&id.key, id.part()).ok()?;
+        let (names, spaces) = {
+            let catalog = self.catalog.lock();
+            (catalog.names(), catalog.spaces().collect::<HashMap<_, _>>())
+        };
+        // Not under the lock: each name is a hash.
+        let named = names.into_iter().filter_map(|(id, weight)| {
+            let name = spaces.get(&id.home)?.blob_key(&id.key, id.part()).ok()?;
             Some((name, (id, weight)))
         });
-        names.collect()
-    }
-
-    /// What blobs of living members weigh: they keep account of them.
-    ///
-    /// # Errors
-    /// What the system refuses.
-    fn weights_of_others(&self, sharing: &Sharing) -> io::Result<HashMap<Key, u64>> {
-        let journals = sharing.shares.member().journals_of_others()?;
-        let mut weights = HashMap::new();
-        for bytes in &journals {
-            let Ok(journal) = Journal::read(bytes) else { continue };
-            // What is only announced may never be there.
-            weights.extend(journal.residents().filter(|(_, is_sure)| *is_sure).filter_map(|(noted, _)| {
-                let space = journal.spaces().get(usize::from(noted.space))?;
-                Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
-            }));
-        }
-        Ok(weights)
+        named.collect()
     }
 
     fn strike_off(&self, id: &BlobId) {
@@ -119,4 +107,22 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         }
         true
     }
+}
+
+/// What blobs of other members weigh, who keep account of them.
+///
+/// # Errors
+/// What the system refuses.
+fn weights_of_others(sharing: &Sharing) -> io::Result<HashMap<Key, u64>> {
+    let journals = sharing.shares.member().journals_of_others()?;
+    let mut weights = HashMap::new();
+    for OthersJournal { bytes, .. } in journals.iter().filter(|journal| !journal.is_found) {
+        let Ok(journal) = Journal::read(bytes) else { continue };
+        // What is only announced may never be there.
+        weights.extend(journal.residents().filter(|(_, is_sure)| *is_sure).filter_map(|(noted, _)| {
+            let space = journal.spaces().get(usize::from(noted.space))?;
+            Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
+        }));
+    }
+    Ok(weights)
 }

@@ -54,8 +54,10 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    /// Nothing is believed.
-    fn all() -> Self {
+    /// Nothing is believed. Nobody will bury whose journals could not be read: the next one must not believe them
+    /// either.
+    fn of_nobody_knows_what(sharing: &Sharing) -> Self {
+        let _ = sharing.shares.disturb();
         Self { doubts: Doubts { all: true, unsure: Vec::new() }, merged: Vec::new() }
     }
 }
@@ -106,23 +108,25 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         // However it ends, nobody waits for it in vain.
         let mut loading = Loading { sharing: Arc::clone(&sharing), unsettled: None, retry_at: 0, is_done: false };
         let (inner, shared) = (Arc::clone(&self), Arc::clone(&sharing));
-        let replay = move || inner.replay(&shared, orphans);
-        let replayed = match Handle::try_current() {
-            Ok(runtime) => match runtime.spawn_blocking(replay).await {
-                Ok(replayed) => replayed,
-                // The runtime shuts down.
-                Err(_) => return,
-            },
-            Err(_) => replay(),
+        // What was found out is not lost if the runtime shuts down, nor does anybody load beside this meanwhile.
+        let replay = move || {
+            loading.unsettled = match inner.replay(&shared, orphans) {
+                Ok((doubts, merged)) => Some(Unsettled { doubts, merged }),
+                Err(error) => {
+                    inner.tier.fault(&inner.trouble(error));
+                    None
+                }
+            };
+            loading
         };
-        loading.unsettled = Some(match replayed {
-            Ok((doubts, merged)) => Unsettled { doubts, merged },
-            Err(error) => {
-                self.tier.fault(&self.trouble(error));
-                Unsettled::all()
-            }
-        });
-        self.settle_all(loading).await;
+        let loading = match Handle::try_current() {
+            Ok(runtime) => runtime.spawn_blocking(replay).await.ok(),
+            Err(_) => Some(replay()),
+        };
+        if let Some(mut loading) = loading {
+            loading.unsettled.get_or_insert_with(|| Unsettled::of_nobody_knows_what(&sharing));
+            self.settle_all(loading).await;
+        }
     }
 
     /// Goes on with loading that failed, if that is due.
@@ -136,7 +140,8 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             is_due
         });
         if is_due {
-            let unsettled = sharing.unsettled.lock().take().or_else(|| Some(Unsettled::all()));
+            let left = sharing.unsettled.lock().take();
+            let unsettled = Some(left.unwrap_or_else(|| Unsettled::of_nobody_knows_what(sharing)));
             let loading = Loading { sharing: Arc::clone(sharing), unsettled, retry_at: 0, is_done: false };
             let inner = Arc::clone(self);
             self.landings.carry(async move { inner.settle_all(loading).await }).await;

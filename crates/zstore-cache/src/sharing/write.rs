@@ -1,13 +1,13 @@
 //! Writing a value that others may have copies of, or be about to.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 use zstore_core::{GetOptions, Key, Prefix, ReadStore, Store};
 use zstore_directory::{FENCE, Fence, Pass, Write, WriteBelow};
-use zstore_format::{BlobName, Header, Part, index::Journal};
+use zstore_format::{BlobName, Header, Part, Space, index::Journal};
 
-use super::Leave;
+use super::{Leave, Sharing};
 use crate::{flights::Scope, inner::Inner};
 
 /// What the system says when no file descriptor is left, to the process or to all.
@@ -182,7 +182,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         self.disturb();
         all_gone &= if prefix.is_root() {
             self.remove_blobs_below(self.namespace.prefix()).await
-        } else if let Some(names) = self.names_below(prefix) {
+        } else if let Some(names) = self.names_below(prefix).await {
             let mut others_gone = true;
             for name in names {
                 others_gone &= self.tier.delete(&name).await.is_ok();
@@ -196,23 +196,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Where blobs lie of values below a prefix, as all journals tell; none if one does not tell all.
-    fn names_below(&self, prefix: &Prefix) -> Option<Vec<Key>> {
-        let sharing = self.sharing.get().filter(|sharing| sharing.is_loaded())?;
-        let own = self.namespace.space();
-        let mut names = Vec::new();
-        for bytes in sharing.shares.member().journals_of_others().ok()? {
-            let Ok(journal) = Journal::read(&bytes) else { return None };
-            // What is about to be written there will not land any more.
-            if !journal.is_complete() || journal.boot() != sharing.shares.boot() {
-                return None;
-            }
-            names.extend(journal.residents().filter_map(|(noted, _)| {
-                let space = journal.spaces().get(usize::from(noted.space))?;
-                let key = noted.to_key().filter(|key| space.digest() == own.digest() && prefix.holds(key))?;
-                space.blob_key(&key, noted.part).ok()
-            }));
-        }
-        Some(names)
+    async fn names_below(&self, prefix: &Prefix) -> Option<Vec<Key>> {
+        let sharing = Arc::clone(self.sharing.get().filter(|sharing| sharing.is_loaded())?);
+        let (own, prefix) = (self.namespace.space(), prefix.clone());
+        self.blocking(move || names_below(&sharing, own, &prefix)).await?
     }
 
     /// The same by a look at every blob of the namespace. Whether all are gone.
@@ -238,4 +225,22 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
         all_gone
     }
+}
+
+/// The same, read by one who may take his time.
+fn names_below(sharing: &Sharing, own: Space, prefix: &Prefix) -> io::Result<Option<Vec<Key>>> {
+    let mut names = Vec::new();
+    for other in sharing.shares.member().journals_of_others()? {
+        let Ok(journal) = Journal::read(&other.bytes) else { return Ok(None) };
+        // What is about to be written there will not land any more.
+        if !journal.is_complete() || journal.boot() != sharing.shares.boot() {
+            return Ok(None);
+        }
+        names.extend(journal.residents().filter_map(|(noted, _)| {
+            let space = journal.spaces().get(usize::from(noted.space))?;
+            let key = noted.to_key().filter(|key| space.digest() == own.digest() && prefix.holds(key))?;
+            space.blob_key(&key, noted.part).ok()
+        }));
+    }
+    Ok(Some(names))
 }

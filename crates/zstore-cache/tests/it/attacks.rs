@@ -374,7 +374,7 @@ async fn a_write_does_not_wait_for_a_slow_source_write_of_another_key() {
     slow.await.unwrap().unwrap();
 }
 
-/// A source that panics when written.
+/// A source that panics when written, and when a key is read of that name.
 #[derive(Debug)]
 struct Panics(MemoryStore);
 impl fmt::Display for Panics {
@@ -388,6 +388,7 @@ impl ReadStore for Panics {
         self.0.capabilities()
     }
     async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        assert_ne!(key.as_str(), "panics", "a bug in the source");
         self.0.get(key, options).await
     }
     async fn head(&self, key: &Key) -> Result<Option<Meta>> {
@@ -411,6 +412,19 @@ impl Store for Panics {
     async fn delete_prefix(&self, prefix: &Prefix) -> Result<()> {
         self.0.delete_prefix(prefix).await
     }
+}
+
+/// So is the panic of a timer whose runtime was shut down while a reader of another one waited for the same fetch.
+#[tokio::test]
+async fn a_panic_of_a_fetch_is_an_error_to_all_who_wait_for_it() {
+    let cache = built(CacheStore::builder(Arc::new(Panics(MemoryStore::new())), Arc::new(MemoryStore::new()))).await;
+    let name = key("panics");
+    let (one, other) = tokio::join!(cache.get_bytes(&name), cache.get_bytes(&name));
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true), "{error}");
+    }
+    assert_eq!(cache.get_bytes(&key("k")).await.unwrap(), None);
+    cache.check().unwrap();
 }
 
 #[tokio::test]

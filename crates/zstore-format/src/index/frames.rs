@@ -37,8 +37,8 @@ impl Frames {
         self.close_if_full();
     }
 
-    /// A blob that is resident or about to be written. A key is never longer than 65,535 bytes where files hold it;
-    /// a longer one is cut, so that its blob is of no use to who reopens the journal.
+    /// A blob that is resident or about to be written. No blob has a key longer than
+    /// [`KEY_BYTES_MAX`](crate::KEY_BYTES_MAX); it would be cut.
     pub fn blob(&mut self, noted: &Noted<'_>, is_resident: bool) {
         self.event(BLOB);
         let key = &noted.key.as_bytes()[..noted.key.len().min(usize::from(u16::MAX))];

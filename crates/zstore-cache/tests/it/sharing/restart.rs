@@ -360,3 +360,37 @@ async fn warming_right_after_opening_counts_what_is_there() {
     let again = warming.await.unwrap();
     assert_eq!((again.resident.values, again.fetched.values, again.unfit.values), (4, 0, 4));
 }
+
+/// A program may open a cache in a runtime for that alone, and use it in another.
+#[test]
+fn what_was_found_is_not_lost_with_the_runtime_that_looked_for_it() {
+    let (scratch, source) = (TempDir::new().unwrap(), source());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime().block_on(async {
+        let caches = [loaded(&source, scratch.path(), None).await, loaded(&source, scratch.path(), None).await];
+        for at in 0..20 {
+            plant(&source, &format!("k/{at}"), vec![1; 1000]).await;
+            read(&caches[at % 2], &format!("k/{at}")).await.unwrap();
+        }
+        for cache in &caches {
+            cache.flush().await;
+        }
+    });
+    // One member alone lives then, and nobody is left whom he took over.
+    for time in 1..3 {
+        let brief = runtime();
+        let cache = brief.block_on(open(&source, scratch.path(), None));
+        brief.shutdown_background();
+        runtime().block_on(async {
+            assert_eq!(read(&cache, "k/0").await.unwrap(), vec![1; 1000]);
+            // Before it lands, all is found out.
+            assert_eq!(read(&cache, &format!("missing/{time}")).await, None);
+            cache.flush().await;
+            assert_eq!(cache.info().resident_blobs, 20 + time);
+            assert_eq!(cache.info().current_size, blobs(scratch.path()));
+            cache.check().unwrap();
+            let next = loaded(&source, scratch.path(), None).await;
+            assert_eq!(next.info().resident_blobs, 0, "all of them are in the books of one who lives");
+        });
+    }
+}
