@@ -29,6 +29,11 @@ impl Problem {
         Self { exit_code: MISUSED, ..Self::new(message, hint) }
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) const fn exit_code(&self) -> u8 {
         self.exit_code
     }

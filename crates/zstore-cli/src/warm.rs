@@ -1,8 +1,10 @@
 //! `zstore warm`: what will be read is fetched into a cache directory ahead of use.
 //!
 //! - this file: the order of events, and what is told of them;
-//! - `targets`: which values are meant.
+//! - `targets`: which values are meant;
+//! - `layout`: where the chunks of an array are.
 
+mod layout;
 mod targets;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use serde::Serialize;
 use zstore_cache::{WarmGroup, Warmed};
 use zstore_core::Error;
 
-use self::targets::Targets;
+use self::targets::{LeftOut, Targets};
 use crate::{
     args::WarmOptions,
     cached, output,
@@ -37,6 +39,8 @@ struct Report {
     failed: Group,
     /// Why the first of those that failed did.
     errors: Vec<String>,
+    /// Arrays of which nothing was warmed, as it is not known where their chunks are.
+    left_out: Vec<LeftOut>,
     /// What one can do about them.
     #[serde(skip)]
     hint: Option<&'static str>,
@@ -60,11 +64,11 @@ pub(crate) async fn run(options: WarmOptions) -> Result<(), Problem> {
     let label = place(&source.to_string()).to_owned();
     let cache = cached::over(Arc::clone(&source), &options.cache, &options.bounds).await?;
     let targets = Targets::find(&cache, &label, &options).await?;
-    let (warm, progress) = match targets {
-        Targets::Below(prefix) => (cache.warm_prefix(&prefix), Progress::of_bytes("warming", 0)),
-        Targets::Keys(keys) => {
+    let (warm, progress, left_out) = match targets {
+        Targets::Below(prefix) => (cache.warm_prefix(&prefix), Progress::of_bytes("warming", 0), Vec::new()),
+        Targets::Keys(keys, left_out) => {
             let progress = Progress::of_values("warming", keys.len() as u64);
-            (cache.warm_keys(keys), progress)
+            (cache.warm_keys(keys), progress, left_out)
         }
     };
     let warm = warm.on_progress(|done| match done.bytes_total {
@@ -73,16 +77,16 @@ pub(crate) async fn run(options: WarmOptions) -> Result<(), Problem> {
     });
     let warmed = warm.run().await?;
     drop(progress);
-    let report = Report::new(label, &warmed);
+    let report = Report::new(label, &warmed, left_out);
     output::print(&if options.json { output::json(&report)? } else { report.table() })?;
     report.refuse_gaps()
 }
 
 impl Report {
-    fn new(source: String, warmed: &Warmed) -> Self {
+    fn new(source: String, warmed: &Warmed, left_out: Vec<LeftOut>) -> Self {
         Self {
             source,
-            complete: warmed.is_complete(),
+            complete: warmed.is_complete() && left_out.is_empty(),
             fetched: Group::new(&warmed.fetched),
             resident: Group::new(&warmed.resident),
             renewed: Group::new(&warmed.renewed),
@@ -92,6 +96,7 @@ impl Report {
             unkept: Group::new(&warmed.unkept),
             failed: Group::new(&warmed.failed),
             errors: warmed.errors.iter().map(|error| problem::chain(error)).collect(),
+            left_out,
             hint: warmed.errors.first().map(Error::kind).map(problem::hint),
         }
     }
@@ -114,7 +119,8 @@ impl Report {
         for (group, what) in self.groups().into_iter().filter(|(group, _)| group.values > 0) {
             table.add([group.values.to_string(), show(group.bytes), what.to_owned()]);
         }
-        table.to_string()
+        let left_out = self.left_out.iter().map(|array| format!("LEFT OUT: {}: {}\n", array.path, array.reason));
+        table.to_string() + &left_out.collect::<String>()
     }
 
     fn refuse_gaps(&self) -> Result<(), Problem> {
@@ -125,10 +131,18 @@ impl Report {
             let left = counted(self.unfit.values, "value");
             return Err(Problem::new(format!("{left} did not fit beside the rest"), "raise --max-size, or warm less"));
         }
-        if !self.complete {
-            let left = counted(self.unkept.values + self.refused.values, "value");
+        let lost = self.unkept.values + self.refused.values;
+        if lost > 0 {
+            let left = counted(lost, "value");
             let hint = "see that the cache directory may be written and its disk has room, and warm again";
             return Err(Problem::new(format!("{left} could not be kept"), hint));
+        }
+        if let Some(first) = self.left_out.first() {
+            let arrays = counted(self.left_out.len() as u64, "array");
+            return Err(Problem::new(
+                format!("{arrays} left out: {}: {}", first.path, first.reason),
+                "all else was warmed; `zstore info` tells of what was left out, as far as its metadata go",
+            ));
         }
         let there = self.fetched.values + self.resident.values + self.renewed.values;
         if there == 0 {

@@ -1,32 +1,31 @@
-//! Which values are to be warmed: what a source lists, or what zarrs makes of arrays and regions.
+//! Which values are to be warmed: what a source lists, or what its metadata make of arrays and regions.
 
-use std::sync::Arc;
-
-use zarrs::{
-    array::{Array, ArrayMetadata, ArraySubset},
-    storage::AsyncReadableStorageTraits,
-};
+use serde::Serialize;
 use zstore_core::{Key, Prefix, ReadStore};
-use zstore_zarrs::{ZarrsStore, store_error};
 
+use super::layout::{Chunks, Unknown, Version};
 use crate::{
     args::WarmOptions,
     cached::Cache,
-    discover, fault,
-    problem::{self, Problem},
+    discover,
+    problem::{Problem, one_line},
     region::Region,
 };
-
-/// A gigabyte of keys, about: more is no warm-up but a copy.
-const KEYS_MAX: u64 = 10_000_000;
 
 /// What is to be warmed.
 #[derive(Debug)]
 pub(super) enum Targets {
     /// All that the source lists below this.
     Below(Prefix),
-    /// These, some of which may not be there.
-    Keys(Vec<Key>),
+    /// These, some of which may not be there; and arrays of which nobody knows where their chunks are.
+    Keys(Vec<Key>, Vec<LeftOut>),
+}
+
+/// An array of which nothing is warmed.
+#[derive(Debug, Serialize)]
+pub(super) struct LeftOut {
+    pub(super) path: String,
+    pub(super) reason: String,
 }
 
 impl Targets {
@@ -36,7 +35,8 @@ impl Targets {
     /// If there is no such array or region, or the source does not tell.
     pub(super) async fn find(cache: &Cache, label: &str, options: &WarmOptions) -> Result<Self, Problem> {
         if let Some(array) = &options.array {
-            return Ok(Self::Keys(array_keys(cache, array, options.region.as_ref()).await?));
+            let keys = array_keys(cache, array, options.region.as_ref()).await?;
+            return Ok(Self::Keys(keys, Vec::new()));
         }
         let prefix = options.prefix.clone().unwrap_or_default();
         if cache.source().capabilities().listing {
@@ -44,80 +44,79 @@ impl Targets {
         }
         // Whoever cannot list has metadata that tell which arrays there are.
         let found = discover::arrays(&**cache.source(), label).await?;
-        let mut keys = Vec::new();
+        let (mut keys, mut left_out) = (Vec::new(), Vec::new());
         for found in found.iter().filter(|found| found.is_whole()) {
-            let array = Prefix::new(found.path.trim_start_matches('/')).map_err(|error| refuse(error.to_string()))?;
-            let is_meant = prefix.is_root() || array == prefix || prefix.strip(array.as_str()).is_some();
-            if is_meant {
-                keys.extend(array_keys(cache, &array, None).await?);
+            let array = node(&found.path)?;
+            if !is_at_or_below(&prefix, &array) {
+                continue;
+            }
+            match array_keys(cache, &array, None).await {
+                Ok(of_array) => keys.extend(of_array),
+                // The others would wait as long for the same answer.
+                Err(Unknown::Store(error)) if error.is_retryable() => return Err(error.into()),
+                Err(unknown) => {
+                    let reason = one_line(Problem::from(unknown).message());
+                    left_out.push(LeftOut { path: found.path.clone(), reason });
+                }
             }
         }
-        Ok(Self::Keys(keys))
+        Ok(Self::Keys(keys, left_out))
     }
+}
+
+fn node(path: &str) -> Result<Prefix, Problem> {
+    Prefix::new(path.trim_start_matches('/'))
+        .map_err(|error| Problem::new(format!("the consolidated metadata make no sense: {error}"), "write them again"))
+}
+
+fn is_at_or_below(prefix: &Prefix, node: &Prefix) -> bool {
+    prefix.is_root() || node == prefix || prefix.strip(node.as_str()).is_some()
 }
 
 /// The keys of an array's chunks, or shards, that a region touches, and of its metadata.
-async fn array_keys(cache: &Cache, path: &Prefix, region: Option<&Region>) -> Result<Vec<Key>, Problem> {
+async fn array_keys(cache: &Cache, path: &Prefix, region: Option<&Region>) -> Result<Vec<Key>, Unknown> {
     // From the source itself, so that the report tells of these metadata as of all else.
-    let storage: Storage = Arc::new(ZarrsStore::new(Arc::clone(cache.source())));
-    let node = format!("/{path}");
-    // In a task of its own: metadata from anywhere may be such that zarrs panics at them.
-    let opening = tokio::spawn(fault::expected(async move { Array::async_open(storage, &node).await }));
-    let array = opening.await.map_err(|error| refuse(format!("/{path} cannot be opened: {}", fault::reason(error))))?;
-    let array = array.map_err(|error| match store_error(&error) {
-        Some(ours) => Problem::from(ours.clone()),
-        None => refuse(format!("/{path} is no array that can be read: {}", problem::chain(&error))),
-    })?;
-    let subset = match region {
-        None => array.subset_all(),
-        Some(region) => {
-            let ranges = region.resolve(array.shape()).map_err(|reason| {
-                Problem::of_usage(format!("{reason}: /{path} has the shape {:?}", array.shape()), "name another region")
-            })?;
-            ArraySubset::new_with_ranges(&ranges)
-        }
-    };
-    let chunks = array.chunks_in_array_subset(&subset).map_err(|error| refuse(error.to_string()))?;
-    let chunks = chunks.ok_or_else(|| refuse(format!("the chunks of /{path} cannot be told")))?;
-    let count = chunks.shape().iter().try_fold(1u64, |count, length| count.checked_mul(*length));
-    if count.is_none_or(|count| count > KEYS_MAX) {
-        return Err(Problem::new(
-            format!("that is more than {KEYS_MAX} chunks of /{path}"),
-            "name a smaller --region, or several one after the other",
-        ));
-    }
-    let mut keys = metadata_keys(path, matches!(array.metadata(), ArrayMetadata::V2(_)))?;
-    for indices in &chunks.indices() {
-        keys.push(Key::new(array.chunk_key(&indices).as_str()).map_err(|error| refuse(error.to_string()))?);
-    }
+    let chunks = Chunks::find(&**cache.source(), path, region).await?;
+    let mut keys = array_metadata(path, chunks.version);
+    keys.extend(chunks.keys);
     Ok(keys)
-}
-
-type Storage = Arc<dyn AsyncReadableStorageTraits>;
-
-fn refuse(message: String) -> Problem {
-    Problem::new(message, "`zstore info` tells what there is; see that --array names an array")
 }
 
 /// What whoever opens an array asks for, of it and of the groups above it.
-fn metadata_keys(path: &Prefix, is_v2: bool) -> Result<Vec<Key>, Problem> {
-    let (of_array, of_group) = if is_v2 {
-        (&[".zarray", ".zattrs"][..], &[".zgroup", ".zattrs", ".zmetadata"][..])
-    } else {
-        (&["zarr.json"][..], &["zarr.json"][..])
+fn array_metadata(path: &Prefix, version: Version) -> Vec<Key> {
+    let names = match version {
+        Version::V2 => &[".zarray", ".zattrs"][..],
+        Version::V3 => &["zarr.json"],
     };
-    let mut keys = Vec::new();
-    let mut here = Some(path.clone());
-    let mut names = of_array;
-    while let Some(node) = here {
-        for name in names {
-            keys.push(node.key(name).map_err(|error| refuse(error.to_string()))?);
-        }
-        names = of_group;
-        let above = (!node.is_root()).then(|| node.as_str().rsplit_once('/').map_or("", |(above, _)| above));
-        here = above.map(Prefix::new).transpose().map_err(|error| refuse(error.to_string()))?;
+    let mut keys = at(path, names);
+    keys.extend(above(path).into_iter().flat_map(|group| group_metadata(&group, version)));
+    keys
+}
+
+/// The same of a group.
+fn group_metadata(path: &Prefix, version: Version) -> Vec<Key> {
+    let names = match version {
+        Version::V2 => &[".zgroup", ".zattrs", ".zmetadata"][..],
+        Version::V3 => &["zarr.json"],
+    };
+    let (mut keys, mut here) = (Vec::new(), Some(path.clone()));
+    while let Some(group) = here {
+        keys.extend(at(&group, names));
+        here = above(&group);
     }
-    Ok(keys)
+    keys
+}
+
+/// Values of these names in a node. Such names are keys.
+fn at(path: &Prefix, names: &[&str]) -> Vec<Key> {
+    names.iter().filter_map(|name| path.key(name).ok()).collect()
+}
+
+/// The group that a node is in; none for the root.
+fn above(path: &Prefix) -> Option<Prefix> {
+    let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
+    // The beginning of a prefix, by whole segments, is one.
+    if path.is_root() { None } else { Prefix::new(above).ok() }
 }
 
 #[cfg(test)]
@@ -126,13 +125,12 @@ mod tests {
 
     #[test]
     fn metadata_are_those_of_the_array_and_of_all_groups_above() {
-        let keys = |path: &str, is_v2| -> Vec<String> {
-            let keys = metadata_keys(&Prefix::new(path).unwrap(), is_v2).unwrap();
-            keys.iter().map(ToString::to_string).collect()
+        let keys = |path: &str, version| -> Vec<String> {
+            array_metadata(&Prefix::new(path).unwrap(), version).iter().map(ToString::to_string).collect()
         };
-        assert_eq!(keys("a/b", false), ["a/b/zarr.json", "a/zarr.json", "zarr.json"]);
-        assert_eq!(keys("", false), ["zarr.json"]);
-        assert_eq!(keys("a", true), ["a/.zarray", "a/.zattrs", ".zgroup", ".zattrs", ".zmetadata"]);
-        assert_eq!(keys("", true), [".zarray", ".zattrs"]);
+        assert_eq!(keys("a/b", Version::V3), ["a/b/zarr.json", "a/zarr.json", "zarr.json"]);
+        assert_eq!(keys("", Version::V3), ["zarr.json"]);
+        assert_eq!(keys("a", Version::V2), ["a/.zarray", "a/.zattrs", ".zgroup", ".zattrs", ".zmetadata"]);
+        assert_eq!(keys("", Version::V2), [".zarray", ".zattrs"]);
     }
 }

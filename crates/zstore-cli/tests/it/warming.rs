@@ -96,12 +96,72 @@ fn an_array_of_version_2_is_warmed_with_the_metadata_it_has() {
 }
 
 #[test]
+fn an_array_that_nobody_here_can_decode_is_warmed_all_the_same() {
+    let bench = Bench::new();
+    // Of the one the codec is not known, of the other the type of the elements.
+    for (hierarchy, array, metadata, chunk) in [
+        ("v3/data.zarr", "1d.contiguous.delta.i4", "zarr.json", "c/0"),
+        ("v2/data.zarr", "1d.contiguous.S7", ".zarray", "0"),
+    ] {
+        let (source, cache) = (fixture(hierarchy), bench.path(array));
+        let cache = cache.to_str().unwrap();
+        warm(&bench, 0, &[&source, "--cache", cache, "--array", array, "--region", "3"]);
+        let found = keys(&bench, cache);
+        for name in [metadata, chunk] {
+            assert!(found.contains(&format!("{array}/{name}")), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn an_array_whose_chunks_are_not_known_is_left_out_and_told_and_the_rest_is_warmed() {
+    let bench = Bench::new();
+    let (source, cache) = (bench.path("source.zarr"), bench.path("cache"));
+    copy_tree(Path::new(&fixture("v3/data.zarr/consolidated")), &source);
+    let metadata = |array: &str, name: &str, value: Value| {
+        let file = source.join(array).join("zarr.json");
+        let mut json: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        json[name] = value;
+        fs::write(file, json.to_string()).unwrap();
+    };
+    metadata("2d.contiguous.i2", "chunk_grid", json!({"name": "hexagonal"}));
+    metadata("1d.chunked.i2", "codecs", json!([{"name": "numcodecs.nobodys_own"}]));
+    serve(&source, |url| {
+        let words = [url, "--cache", cache.to_str().unwrap()];
+        let report = warm(&bench, 1, &words);
+        assert_eq!((&report["complete"], &report["left_out"][0]["path"]), (&json!(false), &json!("/2d.contiguous.i2")));
+        assert!(report["left_out"][0]["reason"].as_str().unwrap().contains("hexagonal"), "{report}");
+        let found = keys(&bench, words[2]);
+        assert!(found.contains(&"1d.chunked.i2/c/1".to_owned()) && found.contains(&"nested/1d.i2/c/0".to_owned()));
+        let ran = bench.run(&[&["warm"], &words[..]].concat());
+        assert!(ran.code == Some(1) && ran.stdout.contains("LEFT OUT: /2d.contiguous.i2: "), "{ran:?}");
+        assert!(ran.stderr.starts_with("error: 1 array left out: /2d.contiguous.i2: "), "{ran:?}");
+    });
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_said_to_be_so() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    // Port 1 belongs to a service of the seventies.
+    let source = "http://127.0.0.1:1/data.zarr";
+    for words in [&["--array", "temperature"][..], &["--prefix", "temperature"], &[]] {
+        let words = [&["warm", source, "--cache", cache.to_str().unwrap()], words].concat();
+        let (error, hint) = bench.refusal(&words);
+        assert!(error.contains("cannot reach 127.0.0.1"), "{words:?}: {error}");
+        assert!(hint.contains("network") && !hint.contains("array"), "{words:?}: {hint}");
+        assert_eq!(bench.run(&words).code, Some(1), "{words:?}");
+    }
+}
+
+#[test]
 fn what_is_no_array_or_region_is_refused() {
     let bench = Bench::new();
     let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
     let cache = cache.to_str().unwrap();
     for (words, told, code) in [
         (&["--array", "nowhere"][..], "/nowhere is no array", 1),
+        (&["--array", "consolidated"], "/consolidated is no array whose chunks are known: it is a group", 1),
         (&["--array", SHARDED, "--region", "0,0,0"], "has 3 dimensions and the array has 2", 2),
         (&["--array", SHARDED, "--region", "4:"], "empty in dimension 0", 2),
         (&["--array", SHARDED, "--region", "0:4:2"], "has a step", 2),
