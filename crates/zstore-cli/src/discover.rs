@@ -33,11 +33,21 @@ impl Found {
     }
 }
 
+/// The nodes of a hierarchy, as its consolidated metadata name them.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    pub(crate) arrays: Vec<Found>,
+    /// The paths of groups, that of the root left out.
+    pub(crate) groups: Vec<String>,
+    /// Whether these are of Zarr v2.
+    pub(crate) is_v2: bool,
+}
+
 /// What the metadata at a prefix make of it.
 enum Node {
     Array,
-    /// A group, with the paths below it where it tells them.
-    Group(Option<Vec<Found>>),
+    /// A group, with what is below it where it tells that.
+    Group(Option<Members>),
     /// Metadata that nobody can read.
     Broken(String),
     /// There are none.
@@ -52,33 +62,49 @@ enum Node {
 /// # Errors
 /// If there is no hierarchy, no way to know what is in it, or nothing.
 pub(crate) async fn arrays(store: &dyn ReadStore, label: &str) -> Result<Vec<Found>, Problem> {
-    let root = Prefix::root();
-    let listing = store.capabilities().listing;
-    let mut found = match node(store, &root).await? {
-        Node::Unknown => return Err(no_hierarchy(store, label).await),
-        Node::Broken(reason) => {
-            return Err(Problem::new(
-                format!("the metadata of {label} cannot be read: {reason}"),
-                "restore zarr.json from a backup, or write the hierarchy again",
-            ));
-        }
-        Node::Array => vec![whole(&root)],
-        Node::Group(_) if listing => walk(store).await?,
-        Node::Group(Some(consolidated)) => consolidated,
-        Node::Group(None) => {
-            return Err(Problem::new(
-                format!(
-                    "what arrays are in {label} cannot be known: it can neither be listed nor has it consolidated metadata"
-                ),
-                "add the path of one array to the URL, or consolidate the metadata (zarr.consolidate_metadata in Python)",
-            ));
-        }
+    let mut found = match (root(store, label).await?, store.capabilities().listing) {
+        (None, _) => vec![whole(&Prefix::root())],
+        (Some(_), true) => walk(store).await?,
+        (Some(members), false) => members.ok_or_else(|| untold(label))?.arrays,
     };
     if found.is_empty() {
         return Err(Problem::new(format!("there is no array in {label}"), "name a hierarchy with data in it"));
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// The arrays and groups of a hierarchy in a store that cannot list, of which there may be none.
+///
+/// # Errors
+/// If there is no hierarchy, or no way to know what is in it.
+pub(crate) async fn members(store: &dyn ReadStore, label: &str) -> Result<Members, Problem> {
+    match root(store, label).await? {
+        None => Ok(Members { arrays: vec![whole(&Prefix::root())], ..Members::default() }),
+        Some(members) => members.ok_or_else(|| untold(label)),
+    }
+}
+
+/// What is below the group at the root, where it tells that; none if the root is an array.
+async fn root(store: &dyn ReadStore, label: &str) -> Result<Option<Option<Members>>, Problem> {
+    match node(store, &Prefix::root()).await? {
+        Node::Array => Ok(None),
+        Node::Group(members) => Ok(Some(members)),
+        Node::Unknown => Err(no_hierarchy(store, label).await),
+        Node::Broken(reason) => Err(Problem::new(
+            format!("the metadata of {label} cannot be read: {reason}"),
+            "restore zarr.json from a backup, or write the hierarchy again",
+        )),
+    }
+}
+
+fn untold(label: &str) -> Problem {
+    Problem::new(
+        format!(
+            "what arrays are in {label} cannot be known: it can neither be listed nor has it consolidated metadata"
+        ),
+        "add the path of one array to the URL, or consolidate the metadata (zarr.consolidate_metadata in Python)",
+    )
 }
 
 fn path(prefix: &Prefix) -> String {
@@ -162,19 +188,29 @@ fn node_v3(prefix: &Prefix, json: &[u8]) -> Node {
     match json["node_type"].as_str() {
         Some("array") => Node::Array,
         Some("group") => Node::Group(json["consolidated_metadata"]["metadata"].as_object().map(|nodes| {
-            let arrays = nodes.iter().filter(|(_, node)| node["node_type"] == "array");
-            arrays.map(|(name, _)| Found { path: format!("/{name}"), broken: None }).collect()
+            let of_type = |wanted: &'static str| {
+                let nodes = nodes.iter().filter(move |(_, node)| node["node_type"] == wanted);
+                nodes.map(|(name, _)| format!("/{name}"))
+            };
+            Members {
+                arrays: of_type("array").map(|path| Found { path, broken: None }).collect(),
+                groups: of_type("group").collect(),
+                is_v2: false,
+            }
         })),
         _ => Node::Broken("zarr.json says neither array nor group".to_owned()),
     }
 }
 
-fn consolidated_v2(json: &Value) -> Vec<Found> {
-    let names = json["metadata"].as_object().into_iter().flat_map(|nodes| nodes.keys());
-    names
-        .filter_map(|name| if name == ".zarray" { Some("") } else { name.strip_suffix("/.zarray") })
-        .map(|name| Found { path: format!("/{name}"), broken: None })
-        .collect()
+fn consolidated_v2(json: &Value) -> Members {
+    let names = || json["metadata"].as_object().into_iter().flat_map(|nodes| nodes.keys());
+    let arrays = names().filter_map(|name| if name == ".zarray" { Some("") } else { name.strip_suffix("/.zarray") });
+    let groups = names().filter_map(|name| name.strip_suffix("/.zgroup"));
+    Members {
+        arrays: arrays.map(|name| Found { path: format!("/{name}"), broken: None }).collect(),
+        groups: groups.map(|name| format!("/{name}")).collect(),
+        is_v2: true,
+    }
 }
 
 /// The problem of a root without metadata, with the hint that helps best.
@@ -199,17 +235,17 @@ async fn no_hierarchy(store: &dyn ReadStore, label: &str) -> Problem {
 mod tests {
     use super::*;
 
-    fn paths(found: &[Found]) -> Vec<&str> {
-        found.iter().map(|found| found.path.as_str()).collect()
+    fn paths(members: &Members) -> Vec<&str> {
+        members.arrays.iter().map(|found| found.path.as_str()).collect()
     }
 
     #[test]
     fn consolidated_metadata_of_v2_name_arrays() {
-        let json =
-            serde_json::json!({"metadata": {".zgroup": {}, "a/.zarray": {}, "a/.zattrs": {}, "b/c d/.zarray": {}}});
-        assert_eq!(paths(&consolidated_v2(&json)), ["/a", "/b/c d"]);
+        let json = serde_json::json!({"metadata": {".zgroup": {}, "a/.zarray": {}, "a/.zattrs": {}, "b/.zgroup": {}, "b/c d/.zarray": {}}});
+        let members = consolidated_v2(&json);
+        assert_eq!((paths(&members), &members.groups[..]), (vec!["/a", "/b/c d"], &["/b".to_owned()][..]));
         assert_eq!(paths(&consolidated_v2(&serde_json::json!({"metadata": {".zarray": {}}}))), ["/"]);
-        assert!(consolidated_v2(&serde_json::json!([])).is_empty());
+        assert!(consolidated_v2(&serde_json::json!([])).arrays.is_empty());
     }
 
     #[test]
@@ -222,6 +258,6 @@ mod tests {
         let consolidated = of(r#"{"node_type": "group", "consolidated_metadata": {"metadata": {
                 "a": {"node_type": "array"}, "g": {"node_type": "group"}, "g/b": {"node_type": "array"}}}}"#);
         let Node::Group(Some(found)) = consolidated else { panic!("not found") };
-        assert_eq!(paths(&found), ["/a", "/g/b"]);
+        assert_eq!((paths(&found), &found.groups[..]), (vec!["/a", "/g/b"], &["/g".to_owned()][..]));
     }
 }

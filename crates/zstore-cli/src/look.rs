@@ -1,13 +1,14 @@
 //! `zstore ls`, `cat` and `info`: what a source holds, through a cache or without one.
 //!
 //! - this file: a source opened to be looked at;
-//! - `list`: what is directly below a path;
+//! - `list` and `members`: what is directly below a path;
 //! - `contents`: the bytes of a value;
 //! - `about` and `node`: what a value, an array or a group is.
 
 mod about;
 mod contents;
 mod list;
+mod members;
 mod node;
 
 pub(crate) use contents::parse_range;

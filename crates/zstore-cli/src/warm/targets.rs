@@ -7,7 +7,7 @@ use super::layout::{Chunks, Unknown, Version};
 use crate::{
     args::WarmOptions,
     cached::Cache,
-    discover,
+    discover::{self, Members},
     problem::{Problem, one_line},
     region::Region,
 };
@@ -43,20 +43,34 @@ impl Targets {
             return Ok(Self::Below(prefix));
         }
         // Whoever cannot list has metadata that tell which arrays there are.
-        let found = discover::arrays(&**cache.source(), label).await?;
+        Self::told(cache, discover::members(&**cache.source(), label).await?, &prefix).await
+    }
+
+    /// What is meant by a prefix of a source that only tells its nodes.
+    async fn told(cache: &Cache, members: Members, prefix: &Prefix) -> Result<Self, Problem> {
+        let version = if members.is_v2 { Version::V2 } else { Version::V3 };
         let (mut keys, mut left_out) = (Vec::new(), Vec::new());
-        for found in found.iter().filter(|found| found.is_whole()) {
+        // The root is a group too, unless it is an array.
+        let is_array = members.arrays.iter().any(|array| array.path == "/");
+        for group in members.groups.iter().map(String::as_str).chain((!is_array).then_some("/")) {
+            let group = node(group)?;
+            if is_at_or_below(prefix, &group) {
+                keys.extend(group_metadata(&group, version));
+            }
+        }
+        for found in members.arrays {
             let array = node(&found.path)?;
-            if !is_at_or_below(&prefix, &array) {
+            let is_meant = is_at_or_below(prefix, &array);
+            if !is_meant && !is_at_or_below(&array, prefix) {
                 continue;
             }
             match array_keys(cache, &array, None).await {
-                Ok(of_array) => keys.extend(of_array),
+                Ok(of_array) => keys.extend(of_array.into_iter().filter(|key| is_meant || prefix.holds(key))),
                 // The others would wait as long for the same answer.
                 Err(Unknown::Store(error)) if error.is_retryable() => return Err(error.into()),
                 Err(unknown) => {
                     let reason = one_line(Problem::from(unknown).message());
-                    left_out.push(LeftOut { path: found.path.clone(), reason });
+                    left_out.push(LeftOut { path: found.path, reason });
                 }
             }
         }

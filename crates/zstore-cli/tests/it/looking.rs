@@ -125,6 +125,32 @@ fn ls_of_a_server_that_cannot_list_tells_what_its_metadata_do() {
 }
 
 #[test]
+fn ls_of_a_server_that_cannot_list_knows_groups_by_the_metadata_of_those_above() {
+    let bench = Bench::new();
+    let (new, old) = (bench.path("new.zarr"), bench.path("old.zarr"));
+    copy_tree(Path::new(&fixture("v3/data.zarr/consolidated")), &new);
+    let root = fs::read_to_string(new.join("zarr.json")).unwrap();
+    let mut root: Value = serde_json::from_str(&root).unwrap();
+    root["consolidated_metadata"]["metadata"]["nested/hollow"] = json!({"zarr_format": 3, "node_type": "group"});
+    fs::write(new.join("zarr.json"), root.to_string()).unwrap();
+    copy_tree(Path::new(&fixture("v2/data.zarr")), &old);
+    let metadata = r#"{"metadata": {".zgroup": {}, "nested/.zgroup": {}, "nested/1d.i2/.zarray": {}, "nested/hollow/.zgroup": {}}}"#;
+    fs::write(old.join(".zmetadata"), metadata).unwrap();
+    for source in [&new, &old] {
+        serve(source, |url| {
+            let nested = json(&bench, &["ls", url, "nested"]);
+            assert_eq!(nested["prefixes"], json!(["nested/1d.i2", "nested/hollow"]));
+            assert_eq!(json(&bench, &["ls", url, "nested/hollow"])["prefixes"], json!([]));
+            let (error, hint) = bench.refusal(&["ls", url, "nested/1d.i2"]);
+            assert!(error.contains("nested/1d.i2 in http") && error.contains("is an array"), "{error}");
+            assert!(hint.contains("zstore info"), "{hint}");
+            let (error, _) = bench.refusal(&["ls", url, "nowhere"]);
+            assert!(error.starts_with("there is nothing below nowhere in "), "{error}");
+        });
+    }
+}
+
+#[test]
 fn info_tells_arrays_groups_values_and_what_is_none_of_them() {
     let bench = Bench::new();
     let source = fixture("v3/data.zarr");

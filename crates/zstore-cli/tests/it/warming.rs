@@ -277,3 +277,62 @@ fn a_warm_up_that_is_interrupted_leaves_a_cache_to_go_on_with() {
     planted::json(&bench, 0, &["verify", directory]);
     assert_eq!(values(&warm(&bench, 0, &[&source, "--cache", directory]), "fetched"), 9);
 }
+
+/// Writes groups of version 3, of which the first has the metadata of all others in its own.
+fn write_groups(source: &Path, groups: &[&str]) {
+    let group = json!({"zarr_format": 3, "node_type": "group", "attributes": {}});
+    for name in groups {
+        fs::create_dir_all(source.join(name)).unwrap();
+        fs::write(source.join(name).join("zarr.json"), group.to_string()).unwrap();
+    }
+    let root = source.join("zarr.json");
+    let mut json: Value = fs::read(&root).map_or(group.clone(), |json| serde_json::from_slice(&json).unwrap());
+    if json["consolidated_metadata"].is_null() {
+        json["consolidated_metadata"] = json!({"kind": "inline", "must_understand": false, "metadata": {}});
+    }
+    for name in groups {
+        json["consolidated_metadata"]["metadata"][name] = group.clone();
+    }
+    fs::write(root, json.to_string()).unwrap();
+}
+
+#[test]
+fn groups_without_arrays_are_warmed_too_where_a_server_cannot_list() {
+    let bench = Bench::new();
+    let (full, bare, old) = (bench.path("full.zarr"), bench.path("bare.zarr"), bench.path("old.zarr"));
+    copy_tree(Path::new(&fixture("v3/data.zarr/consolidated")), &full);
+    write_groups(&full, &["nested/hollow"]);
+    write_groups(&bare, &["g"]);
+    fs::create_dir_all(old.join("g")).unwrap();
+    for (name, json) in [
+        (".zgroup", r#"{"zarr_format": 2}"#),
+        ("g/.zgroup", r#"{"zarr_format": 2}"#),
+        (".zmetadata", r#"{"metadata": {".zgroup": {}, "g/.zgroup": {}}}"#),
+    ] {
+        fs::write(old.join(name), json).unwrap();
+    }
+    let warmed = |source: &Path, words: &[&str]| {
+        let cache = bench.path(&format!("cache of {} {words:?}", source.file_name().unwrap().to_str().unwrap()));
+        serve(source, |url| {
+            warm(&bench, 0, &[&[url, "--cache", cache.to_str().unwrap()], words].concat());
+        });
+        keys(&bench, cache.to_str().unwrap())
+    };
+    let found = warmed(&full, &[]);
+    assert!(found.contains(&"nested/hollow/zarr.json".to_owned()) && found.len() == 10, "{found:?}");
+    let hollow = ["nested/hollow/zarr.json", "nested/zarr.json", "zarr.json"];
+    assert_eq!(warmed(&full, &["--prefix", "nested/hollow"]), hollow);
+    assert_eq!(warmed(&bare, &[]), ["g/zarr.json", "zarr.json"]);
+    assert_eq!(warmed(&old, &[]), [".zgroup", ".zmetadata", "g/.zgroup"]);
+}
+
+#[test]
+fn what_is_below_a_path_in_an_array_is_warmed_where_a_server_cannot_list() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let cache = cache.to_str().unwrap();
+    serve(Path::new(&fixture("v3/data.zarr/consolidated")), |url| {
+        warm(&bench, 0, &[url, "--cache", cache, "--prefix", "1d.chunked.i2/c"]);
+        assert_eq!(keys(&bench, cache), ["1d.chunked.i2/c/0", "1d.chunked.i2/c/1"]);
+    });
+}
