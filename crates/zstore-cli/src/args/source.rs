@@ -36,11 +36,21 @@ pub(crate) struct WarmOptions {
     /// Only chunks of the array that hold some of this, such as 0:10,:,5 (in indices of elements)
     #[arg(long, value_name = "REGION", value_parser = Region::parse, requires = "array", allow_hyphen_values = true)]
     pub(crate) region: Option<Region>,
-    #[command(flatten)]
-    pub(crate) bounds: CacheBounds,
+    /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
+    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = "ZSTORE_MAX_SIZE")]
+    max_size: Option<u64>,
+    /// Ask the source again for what is older, such as 30d or 12h [default: never]
+    #[arg(long, value_name = "AGE", value_parser = lasting, allow_hyphen_values = true, env = "ZSTORE_MAX_AGE")]
+    max_age: Option<Duration>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl WarmOptions {
+    pub(crate) const fn bounds(&self) -> CacheBounds {
+        CacheBounds { max_size: self.max_size, max_age: self.max_age }
+    }
 }
 
 /// How a source is looked at.
@@ -97,6 +107,15 @@ pub(crate) struct InfoOptions {
     pub(crate) source: String,
     #[command(flatten)]
     pub(crate) at: PathOptions,
+}
+
+/// Reads an age that what is fetched does not have at once.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let age = age::parse(text)?;
+    if age > Duration::ZERO {
+        return Ok(age);
+    }
+    Err("what is fetched would be too old as soon as it is there; name a longer age, such as 12h".to_owned())
 }
 
 /// Reads a path as Zarr writes it, with a slash in front or without.

@@ -170,6 +170,8 @@ fn what_is_no_array_or_region_is_refused() {
         (&["--prefix", "a//b"], "a//b", 2),
         (&["--max-size", "0"], "keeps nothing", 2),
         (&["--max-age", "soon"], "is not a duration", 2),
+        (&["--max-age", "0s"], "too old as soon as it is there", 2),
+        (&["--array", SHARDED, "--max-age", "0d0h"], "too old as soon as it is there", 2),
     ] {
         let words = [&["warm", &source, "--cache", cache], words].concat();
         let (error, _) = bench.refusal(&words);
