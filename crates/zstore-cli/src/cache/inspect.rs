@@ -11,7 +11,7 @@ use crate::{
     args::InspectOptions,
     directory::{Flaw, Holdings, Look, Root, Seen, is_meant, verify},
     output,
-    problem::Problem,
+    problem::{Problem, place},
     size::{counted, show},
     table::{Side, Table},
 };
@@ -37,7 +37,10 @@ struct Blob {
 
 #[derive(Debug, Serialize)]
 struct Said {
+    /// The path or URL of the source where it has one, as the other commands spell it.
     namespace: String,
+    #[serde(skip)]
+    namespace_whole: String,
     key: String,
     holds: &'static str,
     /// Which bytes of the value it holds: the first, and the one after the last.
@@ -64,7 +67,7 @@ pub(super) fn run(options: &InspectOptions) -> Result<(), Problem> {
     let namespace = options.namespace.as_deref();
     if let Some(text) = namespace {
         blobs.retain(|blob| {
-            let name = blob.header.as_ref().map(|said| said.namespace.as_str());
+            let name = blob.header.as_ref().map(|said| said.namespace_whole.as_str());
             is_meant(blob.name.namespace(), name, text)
         });
     }
@@ -130,7 +133,8 @@ impl Blob {
                 e_tag: version.e_tag.as_deref().map(str::to_owned),
                 version_id: version.id.as_deref().map(str::to_owned),
                 stamp: header.stamp,
-                namespace: header.namespace,
+                namespace: place(&header.namespace).to_owned(),
+                namespace_whole: header.namespace,
             }
         });
         Some(Self {

@@ -36,7 +36,7 @@ struct Report {
 /// What there is of a namespace.
 #[derive(Debug, Default, Serialize)]
 struct Share {
-    /// None if no sound blob tells, and for the sum of all.
+    /// As `shown`; none if no sound blob tells, and for the sum of all.
     namespace: Option<String>,
     #[serde(skip)]
     shown: String,
@@ -65,8 +65,9 @@ impl Report {
     fn new(root: &Root, census: &Census) -> Self {
         let mut shares = BTreeMap::new();
         for digest in census.namespaces.digests() {
-            let (namespace, shown) = (census.namespaces.name(digest), census.namespaces.shown(digest));
-            shares.insert(digest, Share { namespace: namespace.map(str::to_owned), shown, ..Share::default() });
+            let shown = census.namespaces.shown(digest);
+            let namespace = census.namespaces.is_known(digest).then(|| shown.clone());
+            shares.insert(digest, Share { namespace, shown, ..Share::default() });
         }
         let mut blobs = Share { shown: "all".to_owned(), ..Share::default() };
         for resident in &census.residents {

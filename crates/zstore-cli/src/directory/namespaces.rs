@@ -29,8 +29,12 @@ impl Namespaces {
         self.0.keys().copied()
     }
 
-    /// The whole name, if a sound blob told it.
-    pub(crate) fn name(&self, digest: Digest) -> Option<&str> {
+    /// Whether a sound blob told the name.
+    pub(crate) fn is_known(&self, digest: Digest) -> bool {
+        self.name(digest).is_some()
+    }
+
+    fn name(&self, digest: Digest) -> Option<&str> {
         self.0.get(&digest)?.as_deref()
     }
 

@@ -265,8 +265,19 @@ fn what_a_demonstration_leaves_can_be_looked_at() {
     bench.demo(&[&source, "--cache", directory]);
     let stats = planted::json(&bench, 0, &["stats", directory]);
     let real = fs::canonicalize(&source).unwrap();
-    assert_eq!(stats["namespaces"][0]["namespace"], format!("LocalStore({})", real.display()));
-    let list = planted::json(&bench, 0, &["list", directory, "--namespace", real.to_str().unwrap()]);
+    let real = real.to_str().unwrap();
+    assert_eq!(stats["namespaces"][0]["namespace"], json!(real));
+    let list = planted::json(&bench, 0, &["list", directory, "--namespace", real]);
     assert!(keys(&list).contains(&"1d.contiguous.raw.i2/c/0"), "{list}");
     assert_eq!(planted::json(&bench, 0, &["verify", directory])["checked"], list["found"]);
+    // A namespace is spelled alike by all, and so that each takes what another told.
+    let chunk = "1d.contiguous.raw.i2/c/0";
+    for name in [real, &format!("LocalStore({real})")] {
+        let inspected = planted::json(&bench, 0, &["inspect", directory, chunk, "--namespace", name]);
+        assert_eq!(inspected["blobs"][0]["header"]["namespace"], json!(real));
+    }
+    let top = planted::json(&bench, 0, &["top", directory, "--namespace", real]);
+    assert_eq!([&list["blobs"][0]["namespace"], &top["top"][0]["namespace"]], [real, real]);
+    let ran = bench.run(&["cache", "inspect", directory, chunk]);
+    assert!(ran.stdout.contains(real) && !ran.stdout.contains("LocalStore"), "{ran:?}");
 }
