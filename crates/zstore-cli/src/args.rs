@@ -9,9 +9,15 @@ pub(crate) use cache::{
 };
 pub(crate) use source::{CacheBounds, CatOptions, InfoOptions, LookOptions, LsOptions, PathOptions, WarmOptions};
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    Arg, Args, CommandFactory, Error, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use clap_complete::Shell;
 use zstore_format::marker::MARKERS_BYTES;
 
@@ -117,6 +123,12 @@ fn cache_size(text: &str) -> Result<u64, String> {
     ))
 }
 
+/// The variable that stands for an option. One that is empty counts as not set.
+pub(super) fn variable(name: &'static str) -> Option<&'static str> {
+    let is_empty = std::env::var_os(name).is_some_and(|value| value.is_empty());
+    (!is_empty).then_some(name)
+}
+
 fn milliseconds(text: &str) -> Result<u32, String> {
     let most = u32::MAX;
     text.parse().map_err(|_| format!("write a number of milliseconds from 0 to {most}, such as 30"))
@@ -151,24 +163,39 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             // usage.
             let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
             let message = lines.join(" ");
-            let message = message.trim_start_matches("error: ");
+            let message = blame(message.trim_start_matches("error: "), &error, &words);
             let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-            let see = format!("see `{} --help` for what can be asked", command_in(&words));
+            let see = format!("see `{} --help` for what can be asked", command_in(&words).1);
             Err(Problem::of_usage(message, tip.map_or(see, str::to_owned)))
         }
     }
 }
 
-/// The command that words begin with, such as `zstore cache list`.
-fn command_in(words: &[OsString]) -> String {
-    let cli = Cli::command();
-    let (mut here, mut path) = (&cli, cli.get_name().to_owned());
+/// The message of an error in a value, which names the variable that the value came from if it was not said.
+fn blame(message: &str, error: &Error, words: &[OsString]) -> String {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return message.to_owned() };
+    let option = argument.split([' ', '=']).next().unwrap_or_default();
+    let is_said = words.iter().filter_map(|word| word.to_str()).any(|word| word.split('=').next() == Some(option));
+    let (command, _) = command_in(words);
+    let mut arguments = command.get_arguments().filter(|known| known.get_long() == option.strip_prefix("--"));
+    match arguments.find_map(Arg::get_env).and_then(OsStr::to_str) {
+        Some(variable) if !is_said => {
+            message.replace(&format!("for '{argument}'"), &format!("of the variable {variable}"))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The command that words begin with, and its name, such as `zstore cache list`.
+fn command_in(words: &[OsString]) -> (clap::Command, String) {
+    let mut here = Cli::command();
+    let mut path = here.get_name().to_owned();
     for word in words.iter().skip(1) {
-        let Some(below) = here.find_subcommand(word) else { break };
+        let Some(below) = here.find_subcommand(word).cloned() else { break };
         path = format!("{path} {}", below.get_name());
         here = below;
     }
-    path
+    (here, path)
 }
 
 #[cfg(test)]

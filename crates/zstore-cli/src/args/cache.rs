@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum};
 use zstore_core::Prefix;
 
-use super::EXIT_CODES;
+use super::{EXIT_CODES, variable};
 use crate::{age, problem::Problem, size};
 
 #[derive(Debug, Subcommand)]
@@ -47,7 +47,7 @@ pub(crate) enum CacheCommand {
 #[derive(Args, Debug)]
 pub(crate) struct StatsOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -57,7 +57,7 @@ pub(crate) struct StatsOptions {
 #[derive(Args, Debug)]
 pub(crate) struct ListOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Only of this source: its path, its URL, or its whole name
     #[arg(long, value_name = "NAME")]
@@ -87,7 +87,7 @@ pub(crate) enum Order {
 #[derive(Args, Debug)]
 pub(crate) struct TopOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Values rather than arrays
     #[arg(long)]
@@ -121,7 +121,7 @@ pub(crate) struct InspectOptions {
     /// The key of a value, or the file of a blob
     #[arg(value_name = "KEY")]
     second: Option<String>,
-    #[arg(long, env = "ZSTORE_CACHE", hide = true, value_name = "DIR")]
+    #[arg(long, env = variable("ZSTORE_CACHE"), hide = true, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Only of this source: its path, its URL, or its whole name
     #[arg(long, value_name = "NAME")]
@@ -151,7 +151,7 @@ impl InspectOptions {
 #[derive(Args, Debug)]
 pub(crate) struct VerifyOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Remove what is damaged: it is fetched again when it is asked for
     #[arg(long)]
@@ -164,7 +164,7 @@ pub(crate) struct VerifyOptions {
 #[derive(Args, Debug)]
 pub(crate) struct ClearOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Only of this source: its path, its URL, or its whole name
     #[arg(long, value_name = "NAME")]
@@ -180,7 +180,7 @@ pub(crate) struct ClearOptions {
 #[derive(Args, Debug)]
 pub(crate) struct PruneOptions {
     /// The cache directory
-    #[arg(value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Remove what was fetched longer ago, such as 30d, 12h or 1d12h
     #[arg(
@@ -192,7 +192,7 @@ pub(crate) struct PruneOptions {
     )]
     pub(crate) older_than: Option<Duration>,
     /// Remove the oldest until no more than this is left, such as 512MiB, 2GB or 1_000_000
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true, env = "ZSTORE_MAX_SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
     pub(crate) max_size: Option<u64>,
     /// Tell what would be removed, and remove nothing
     #[arg(long)]

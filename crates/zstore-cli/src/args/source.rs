@@ -5,17 +5,17 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use zstore_core::{ByteRange, Key, Prefix};
 
-use super::{cache::prefix, cache_size};
+use super::{cache::prefix, cache_size, variable};
 use crate::{age, look, region::Region};
 
 /// Bounds of a cache that is read through.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct CacheBounds {
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
-    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = "ZSTORE_MAX_SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
     pub(crate) max_size: Option<u64>,
     /// Ask the source again for what is older, such as 30d or 12h [default: never]
-    #[arg(long, value_name = "AGE", value_parser = age::parse, allow_hyphen_values = true, env = "ZSTORE_MAX_AGE")]
+    #[arg(long, value_name = "AGE", value_parser = age::parse, allow_hyphen_values = true, env = variable("ZSTORE_MAX_AGE"))]
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct WarmOptions {
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
     /// Keep it in this directory
-    #[arg(long, value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(long, value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) cache: PathBuf,
     /// Only what lies below this path [default: all of it]
     #[arg(long, value_name = "PREFIX", value_parser = path, conflicts_with = "array")]
@@ -37,10 +37,10 @@ pub(crate) struct WarmOptions {
     #[arg(long, value_name = "REGION", value_parser = Region::parse, requires = "array", allow_hyphen_values = true)]
     pub(crate) region: Option<Region>,
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
-    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = "ZSTORE_MAX_SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
     max_size: Option<u64>,
     /// Ask the source again for what is older, such as 30d or 12h [default: never]
-    #[arg(long, value_name = "AGE", value_parser = lasting, allow_hyphen_values = true, env = "ZSTORE_MAX_AGE")]
+    #[arg(long, value_name = "AGE", value_parser = lasting, allow_hyphen_values = true, env = variable("ZSTORE_MAX_AGE"))]
     max_age: Option<Duration>,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -57,7 +57,7 @@ impl WarmOptions {
 #[derive(Args, Debug)]
 pub(crate) struct LookOptions {
     /// Read through a cache in this directory
-    #[arg(long, value_name = "DIR", env = "ZSTORE_CACHE")]
+    #[arg(long, value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) bounds: CacheBounds,

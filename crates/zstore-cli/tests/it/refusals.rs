@@ -114,3 +114,64 @@ fn an_array_at_which_the_decoder_panics_is_named_and_does_not_stop_the_rest() {
     assert!(reason.unwrap().starts_with("its decoder gave up: "), "{report:?}");
     assert_eq!(report.paths("same").len(), 6, "{report:?}");
 }
+
+#[test]
+fn a_value_of_a_variable_is_refused_by_the_name_of_the_variable() {
+    let bench = Bench::new();
+    let stderr = |words: &[&str], variable: &str, value: &str| {
+        let output = bench.command(words).env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let (warm, prune) = (&["warm", "x", "--cache", "y"][..], &["cache", "prune", "x"][..]);
+    for (words, variable, value, told) in [
+        (warm, "ZSTORE_MAX_SIZE", "some", "is not a size"),
+        (warm, "ZSTORE_MAX_SIZE", "1", "keeps nothing"),
+        (warm, "ZSTORE_MAX_AGE", "soon", "is not a duration"),
+        (warm, "ZSTORE_MAX_AGE", "0s", "too old as soon as"),
+        (prune, "ZSTORE_MAX_SIZE", "some", "is not a size"),
+    ] {
+        let text = stderr(words, variable, value);
+        let begin = format!("error: invalid value '{value}' of the variable {variable}: ");
+        assert!(text.starts_with(&begin) && text.contains(told) && !text.contains("'--max"), "{text}");
+    }
+    for option in [&["--max-size", "some"][..], &["--max-size=some"]] {
+        let text = stderr(&[warm, option].concat(), "ZSTORE_MAX_SIZE", "1GiB");
+        assert!(text.contains("'--max-size <SIZE>'") && !text.contains("ZSTORE_"), "{text}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_counts_as_not_set() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let (source, directory) = (fixture("v3/data.zarr/1d.contiguous.raw.i2"), cache.to_str().unwrap());
+    let run = |words: &[&str]| {
+        let mut command = bench.command(words);
+        for variable in ["ZSTORE_CACHE", "ZSTORE_MAX_SIZE", "ZSTORE_MAX_AGE"] {
+            command.env(variable, "");
+        }
+        command.output().unwrap()
+    };
+    for words in [
+        &["ls", &source][..],
+        &["warm", &source, "--cache", directory],
+        &["cat", &source, "c/0"],
+        &["cache", "stats", directory],
+        &["cache", "inspect", directory, "c/0"],
+        &["cache", "prune", directory, "--older-than", "1d"],
+    ] {
+        let output = run(words);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{words:?}: {output:?}");
+    }
+    for (words, told) in [
+        (&["warm", &source][..], "--cache <DIR>"),
+        (&["cache", "stats"], "<DIR>"),
+        (&["cache", "inspect", "c/0"], "<KEY>"),
+        (&["cache", "prune", directory], "--older-than"),
+    ] {
+        let output = run(words);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && text.contains(told), "{words:?}: {text}");
+    }
+}
