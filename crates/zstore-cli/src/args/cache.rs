@@ -34,7 +34,7 @@ pub(crate) enum CacheCommand {
     Verify(VerifyOptions),
     /// Remove all blobs, or all of one namespace.
     ///
-    /// Asks first on a terminal. Whoever uses the cache finds them gone, and fetches what it needs again.
+    /// Asks first; where there is no terminal, --yes has to be said. Whoever uses the cache finds them gone, and fetches what it needs again.
     #[command(after_help = EXIT_CODES)]
     Clear(ClearOptions),
     /// Remove what is old, or as much as is too much.
@@ -169,7 +169,7 @@ pub(crate) struct ClearOptions {
     /// Only of this source: its path, its URL, or its whole name
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// Do not ask
+    /// Do not ask, and remove them
     #[arg(long, short)]
     pub(crate) yes: bool,
     /// Print one JSON object and nothing else

@@ -14,6 +14,13 @@ use crate::{
 };
 
 pub(super) fn run(options: &ClearOptions) -> Result<(), Problem> {
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !options.yes && !can_ask {
+        return Err(Problem::of_usage(
+            "nobody can be asked here, where there is no terminal",
+            "say --yes to remove them",
+        ));
+    }
     let root = Root::open(&options.directory)?;
     let (names, holdings) = match &options.namespace {
         None => {
@@ -27,7 +34,7 @@ pub(super) fn run(options: &ClearOptions) -> Result<(), Problem> {
             (residents.chain(flawed).collect(), census.holdings)
         }
     };
-    if !names.is_empty() && !options.yes && io::stdin().is_terminal() && io::stderr().is_terminal() {
+    if !names.is_empty() && !options.yes {
         let blobs = counted(names.len() as u64, "blob");
         let question = format!("Remove {blobs} from {}? [y/N] ", root.path().display());
         if !is_agreed(&question, &mut io::stdin().lock(), &mut io::stderr()) {

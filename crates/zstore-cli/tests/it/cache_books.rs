@@ -51,9 +51,12 @@ fn plant_full(directory: &Path) {
 
 #[test]
 fn who_opens_a_cache_next_does_not_believe_in_what_a_command_removed() {
-    for words in
-        [&["clear"][..], &["clear", "--namespace", "full"], &["prune", "--max-size", "0"], &["verify", "--repair"]]
-    {
+    for words in [
+        &["clear", "--yes"][..],
+        &["clear", "--yes", "--namespace", "full"],
+        &["prune", "--max-size", "0"],
+        &["verify", "--repair"],
+    ] {
         let bench = Bench::new();
         let path = bench.path("cache");
         plant_full(&path);
@@ -91,7 +94,7 @@ fn what_removes_nothing_disturbs_no_books() {
         planted::json(&bench, 0, words);
         assert!(!mark.exists(), "{words:?}");
     }
-    planted::json(&bench, 0, &["clear", directory]);
+    planted::json(&bench, 0, &["clear", directory, "--yes"]);
     let foreign = planted::json(&bench, 0, &["stats", directory])["foreign_files"].clone();
     assert_eq!((fs::read(&mark).unwrap(), foreign), (vec![], json!(0)));
 }
@@ -101,7 +104,7 @@ fn a_cache_without_books_is_not_marked() {
     let bench = Bench::new();
     let path = bench.path("cache");
     let blob = planted::plant(&path, "alone", 500, zstore_core::Timestamp::from_millis(1));
-    planted::json(&bench, 0, &["clear", path.to_str().unwrap()]);
+    planted::json(&bench, 0, &["clear", path.to_str().unwrap(), "--yes"]);
     assert!(!blob.exists() && !path.join("disturbed").exists());
 }
 
@@ -113,7 +116,7 @@ fn the_mark_may_be_used_by_whoever_may_use_the_directory() {
     let path = bench.path("cache");
     plant_full(&path);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o2770)).unwrap();
-    planted::json(&bench, 0, &["clear", path.to_str().unwrap()]);
+    planted::json(&bench, 0, &["clear", path.to_str().unwrap(), "--yes"]);
     let mode = fs::metadata(path.join("disturbed")).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
 }

@@ -125,17 +125,33 @@ fn clear_removes_every_blob_and_leftover_and_nothing_of_others() {
     writer.lock().unwrap();
     let blobs = planted::json(&bench, 0, &["list", directory]);
     let foreign = planted::foreign(&cache);
-    let report = planted::json(&bench, 0, &["clear", directory]);
+    let report = planted::json(&bench, 0, &["clear", directory, "--yes"]);
     assert_eq!([&report["removed_blobs"], &report["removed_bytes"]], [&json!(5), &blobs["found_bytes"]]);
     assert_eq!([&report["leftovers"], &report["leftover_bytes"]], [&json!(1), &json!(4)], "{report}");
     assert_eq!(planted::foreign(&cache), foreign);
     assert!(being_written.exists());
     drop(writer);
-    let again = planted::json(&bench, 0, &["clear", directory]);
+    let again = planted::json(&bench, 0, &["clear", directory, "--yes"]);
     assert_eq!([&again["removed_blobs"], &again["leftovers"]], [&json!(0), &json!(1)]);
     // It is a cache still.
     planted::cache(&cache);
     assert_eq!(planted::json(&bench, 0, &["verify", directory])["checked"], json!(5));
+}
+
+#[test]
+fn clear_refuses_where_it_cannot_ask_unless_a_yes_was_said() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let directory = cache.to_str().unwrap();
+    planted::cache(&cache);
+    for words in [&["cache", "clear", directory][..], &["cache", "clear", directory, "--json", "--namespace", "first"]]
+    {
+        let (error, hint) = bench.refusal(words);
+        assert!(error.contains("nobody can be asked") && hint.contains("--yes"), "{error}: {hint}");
+        assert_eq!(bench.run(words).code, Some(2), "{words:?}");
+    }
+    assert_eq!(planted::json(&bench, 0, &["verify", directory])["checked"], json!(5));
+    assert_eq!(planted::json(&bench, 0, &["clear", directory, "-y"])["removed_blobs"], json!(5));
 }
 
 #[test]
@@ -152,7 +168,7 @@ fn clear_of_a_namespace_leaves_the_others_and_its_damaged_blobs_go_too() {
     assert!(!space("second").exists() && space("first").exists(), "empty directories go, others do not");
     let stats = planted::json(&bench, 0, &["stats", directory]);
     assert_eq!((stats["namespaces"].as_array().unwrap().len(), &stats["blobs"]["values"]), (1, &json!(2)), "{stats}");
-    let (error, _) = bench.refusal(&["cache", "clear", directory, "--namespace", "second"]);
+    let (error, _) = bench.refusal(&["cache", "clear", directory, "--namespace", "second", "--yes"]);
     assert!(error.contains("no namespace"), "{error}");
 }
 
@@ -269,7 +285,7 @@ fn links_in_the_place_of_ours_are_neither_followed_nor_removed() {
     std::os::unix::fs::symlink(&outer_blocks, &blocks).unwrap();
     assert_eq!(planted::json(&bench, 0, &["verify", directory])["checked"], json!(2));
     let before = files(&outside);
-    assert_eq!(planted::json(&bench, 0, &["clear", directory])["removed_blobs"], json!(2));
+    assert_eq!(planted::json(&bench, 0, &["clear", directory, "--yes"])["removed_blobs"], json!(2));
     assert_eq!(files(&outside), before);
     assert!(blob.is_symlink() && blocks.is_symlink());
 }
@@ -307,7 +323,7 @@ fn whatever_comes_and_goes_meanwhile_is_no_error() {
             let report = planted::json(&bench, 0, &[command, directory]);
             assert!(report.is_object());
         }
-        planted::json(&bench, 0, &["clear", directory, "--namespace", "first"]);
+        planted::json(&bench, 0, &["clear", directory, "--namespace", "first", "--yes"]);
         planted::cache(&cache_path);
         commands += 1;
     }
@@ -328,7 +344,7 @@ fn who_uses_a_cache_that_is_cleared_reads_on() {
             assert_eq!(cache.get_bytes(&key("a")).await.unwrap().unwrap(), vec![5; 2000]);
             cache.flush().await;
         }
-        let cleared = planted::json(&bench, 0, &["clear", cache_path.to_str().unwrap()]);
+        let cleared = planted::json(&bench, 0, &["clear", cache_path.to_str().unwrap(), "--yes"]);
         assert_eq!(cleared["removed_blobs"], json!(1));
         assert_eq!(cache.get_bytes(&key("a")).await.unwrap().unwrap(), vec![5; 2000]);
         cache.flush().await;
