@@ -165,9 +165,32 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, P
             let message = lines.join(" ");
             let message = blame(message.trim_start_matches("error: "), &error, &words);
             let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-            let see = format!("see `{} --help` for what can be asked", command_in(&words).1);
-            Err(Problem::of_usage(message, tip.map_or(see, str::to_owned)))
+            let (command, path) = command_in(&words);
+            let hint = options_instead(&command, &path, &error).or_else(|| tip.map(str::to_owned));
+            let hint = hint.unwrap_or_else(|| format!("see `{path} --help` for what can be asked"));
+            Err(Problem::of_usage(message, hint))
         }
+    }
+}
+
+/// The hint for an option that a command does not have, unless there is a similar one. The parser would say how to pass
+/// it as a value, which is seldom meant.
+fn options_instead(command: &clap::Command, path: &str, error: &Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_option = error.kind() == ErrorKind::UnknownArgument && word.starts_with('-');
+    let has_similar = error.get(ContextKind::SuggestedArg).is_some();
+    let options = options_of(command);
+    (is_option && !has_similar && !options.is_empty())
+        .then(|| format!("its options are {options}; see `{path} --help`"))
+}
+
+/// The options of a command, as a list for people.
+fn options_of(command: &clap::Command) -> String {
+    let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let names: Vec<String> = shown.filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
+    match &names[..] {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        names => names.concat(),
     }
 }
 
@@ -253,7 +276,11 @@ mod tests {
             (&["zstore", "cache", "list", "x", "--limit", "-1"], "write how many, such as 20"),
             (&["zstore", "cache", "top", "x", "--limit", "some"], "write how many, such as 20"),
             (&["zstore", "demo", "a", "b"], "b"),
-            (&["zstore", "cache", "prune", "x"], "not provided: --older-than <AGE>"),
+            (
+                &["zstore", "cache", "prune", "x", "--prefix", "2d"],
+                "its options are --older-than, --max-size, --dry-run and --json",
+            ),
+            (&["zstore", "warm", "x", "--cashe", "y"], "a similar argument exists: '--cache'"),
         ] {
             let problem = read_words(words).expect_err("it is refused");
             let shown = problem.to_string();

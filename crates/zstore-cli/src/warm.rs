@@ -79,7 +79,12 @@ pub(crate) async fn run(options: WarmOptions) -> Result<(), Problem> {
     drop(progress);
     let report = Report::new(label, &warmed, left_out);
     output::print(&if options.json { output::json(&report)? } else { report.table() })?;
-    report.refuse_gaps()
+    report.refuse_gaps()?;
+    if report.there() > 0 {
+        Ok(())
+    } else {
+        Err(targets::nothing(&cache, &report.source, options.prefix.as_ref()).await)
+    }
 }
 
 impl Report {
@@ -144,14 +149,12 @@ impl Report {
                 "all else was warmed; `zstore info` tells of what was left out, as far as its metadata go",
             ));
         }
-        let there = self.fetched.values + self.resident.values + self.renewed.values;
-        if there == 0 {
-            return Err(Problem::new(
-                format!("there is nothing of that in {}", self.source),
-                "`zstore ls` shows what there is",
-            ));
-        }
         Ok(())
+    }
+
+    /// How many values are in the cache now.
+    const fn there(&self) -> u64 {
+        self.fetched.values + self.resident.values + self.renewed.values
     }
 }
 

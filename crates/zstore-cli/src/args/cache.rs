@@ -183,13 +183,7 @@ pub(crate) struct PruneOptions {
     #[arg(value_name = "DIR", env = variable("ZSTORE_CACHE"))]
     pub(crate) directory: PathBuf,
     /// Remove what was fetched longer ago, such as 30d, 12h or 1d12h
-    #[arg(
-        long,
-        value_name = "AGE",
-        value_parser = age::parse,
-        allow_hyphen_values = true,
-        required_unless_present = "max_size"
-    )]
+    #[arg(long, value_name = "AGE", value_parser = age::parse, allow_hyphen_values = true)]
     pub(crate) older_than: Option<Duration>,
     /// Remove the oldest until no more than this is left, such as 512MiB, 2GB or 1_000_000
     #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]

@@ -1,7 +1,7 @@
 //! `zstore cache list`: what a cache directory holds, blob by blob.
 
 use serde::Serialize;
-use zstore_core::Timestamp;
+use zstore_core::{Key, Prefix, Timestamp};
 
 use super::hidden;
 use crate::{
@@ -46,7 +46,11 @@ pub(super) fn run(options: &ListOptions) -> Result<(), Problem> {
         eprintln!("note: {damaged} not listed; `zstore cache verify` tells more");
     }
     if let Some(prefix) = &options.prefix {
+        let likely = likely(&residents, prefix);
         residents.retain(|resident| prefix.holds(&resident.key) || prefix.as_str() == resident.key.as_str());
+        if let (true, Some(key)) = (residents.is_empty(), likely) {
+            eprintln!("note: nothing is at or below {prefix}, which would be whole segments of a key; {key} begins so");
+        }
     }
     sort(&mut residents, options.sort);
     let (found, found_bytes) = (residents.len() as u64, residents.iter().map(|resident| resident.bytes).sum());
@@ -78,6 +82,12 @@ pub(super) fn run(options: &ListOptions) -> Result<(), Problem> {
     }
     let hidden = hidden(found, residents.len());
     output::print(&format!("{table}{}, {}{hidden}\n", counted(found, "blob"), show(found_bytes)))
+}
+
+/// The first key that begins with the letters of a prefix.
+fn likely(residents: &[Resident], prefix: &Prefix) -> Option<Key> {
+    let keys = residents.iter().map(|resident| &resident.key);
+    keys.filter(|key| key.as_str().starts_with(prefix.as_str())).min().cloned()
 }
 
 fn sort(residents: &mut [Resident], order: Order) {

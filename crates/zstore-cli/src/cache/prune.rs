@@ -42,6 +42,12 @@ struct Bounds {
 }
 
 pub(super) fn run(options: &PruneOptions) -> Result<(), Problem> {
+    if options.older_than.is_none() && options.max_size.is_none() {
+        return Err(Problem::of_usage(
+            "nothing says what is to leave: name --older-than AGE, --max-size SIZE or both",
+            "such as --older-than 30d or --max-size 10GB; `zstore cache clear` removes all",
+        ));
+    }
     let root = Root::open(&options.directory)?;
     let census = Census::take(&root)?;
     let mut removal = Removal::default();

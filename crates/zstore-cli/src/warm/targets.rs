@@ -78,6 +78,33 @@ impl Targets {
     }
 }
 
+/// The problem that there is nothing to warm, with the hint that helps best.
+pub(super) async fn nothing(cache: &Cache, label: &str, prefix: Option<&Prefix>) -> Problem {
+    let place = prefix.map_or_else(|| label.to_owned(), |prefix| format!("below {prefix} in {label}"));
+    let likely = match prefix {
+        Some(prefix) => likely(&**cache.source(), label, prefix).await,
+        None => None,
+    };
+    let hint = likely.map(|name| format!("a prefix is made of whole names; did you mean {name}?"));
+    Problem::new(
+        format!("there is nothing {}{place}", if prefix.is_some() { "" } else { "in " }),
+        hint.unwrap_or_else(|| "`zstore ls` shows what there is".to_owned()),
+    )
+}
+
+/// The first path that begins with the letters of a prefix. It may fail to be found; the problem stays.
+async fn likely(source: &dyn ReadStore, label: &str, prefix: &Prefix) -> Option<String> {
+    let paths: Vec<String> = if source.capabilities().listing {
+        let children = source.list_dir(&above(prefix)?).await.ok()?.prefixes;
+        children.iter().map(ToString::to_string).collect()
+    } else {
+        let members = discover::members(source, label).await.ok()?;
+        let paths = members.arrays.into_iter().map(|array| array.path).chain(members.groups);
+        paths.map(|path| path.trim_start_matches('/').to_owned()).collect()
+    };
+    paths.into_iter().filter(|path| path.starts_with(prefix.as_str())).min()
+}
+
 fn node(path: &str) -> Result<Prefix, Problem> {
     Prefix::new(path.trim_start_matches('/'))
         .map_err(|error| Problem::new(format!("the consolidated metadata make no sense: {error}"), "write them again"))

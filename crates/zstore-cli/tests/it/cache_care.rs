@@ -262,8 +262,21 @@ fn prune_removes_the_oldest_until_the_rest_fits() {
     assert!(report["held_bytes"].as_u64().unwrap() <= max.parse().unwrap());
     let ran = bench.run(&["cache", "prune", directory, "--max-size", "0"]);
     assert!(ran.stdout.starts_with("removed 2 blobs, ") && ran.stderr.starts_with("note: more than 0 B"), "{ran:?}");
-    let (error, _) = bench.refusal(&["cache", "prune", directory]);
-    assert!(error.contains("required"), "{error}");
+}
+
+#[test]
+fn prune_that_is_not_told_what_to_remove_says_how_to() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let words = ["cache", "prune", cache.to_str().unwrap()];
+    let (error, hint) = bench.refusal(&words);
+    assert!(
+        error.contains("--older-than AGE, --max-size SIZE or both") && hint.contains("cache clear"),
+        "{error}: {hint}"
+    );
+    assert_eq!(bench.run(&words).code, Some(2));
+    let (error, hint) = bench.refusal(&[&words[..], &["--prefix", "2d"]].concat());
+    assert!(error.contains("'--prefix'") && hint.contains("--older-than, --max-size, --dry-run"), "{error}: {hint}");
 }
 
 #[test]

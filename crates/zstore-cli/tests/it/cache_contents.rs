@@ -89,6 +89,9 @@ fn list_shows_each_blob_and_as_few_as_are_asked_for() {
     assert_eq!(keys(&list(&["--prefix", "t/c"])), ["t/c/0", "t/c/1", "t/c/1", "t/c/2"]);
     assert_eq!(keys(&list(&["--prefix", "t/c/0"])), ["t/c/0"]);
     assert!(keys(&list(&["--prefix", "t/"])).len() == 5 && keys(&list(&["--prefix", "z"])).is_empty());
+    let ran = bench.run(&["cache", "list", directory, "--prefix", "t/z"]);
+    let told = "note: nothing is at or below t/z, which would be whole segments of a key; t/zarr.json begins so\n";
+    assert_eq!((ran.code, ran.stderr.as_str(), ran.stdout.as_str()), (Some(0), told, "0 blobs, 0 B\n"));
     let largest = list(&["--sort", "size", "--limit", "2"]);
     assert_eq!((keys(&largest), &largest["found"]), (vec!["t/c/0", "t/c/1"], &json!(7)));
     let parts: Vec<_> = list(&["--prefix", "t/c"])["blobs"].as_array().unwrap().clone();

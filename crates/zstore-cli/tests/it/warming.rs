@@ -60,7 +60,25 @@ fn only_what_lies_below_a_prefix_is_warmed() {
     let found = keys(&bench, cache);
     assert!(!found.is_empty() && found.iter().all(|key| key.starts_with("consolidated/nested/")), "{found:?}");
     let (error, hint) = bench.refusal(&["warm", &source, "--cache", cache, "--prefix", "nested"]);
-    assert!(error.starts_with("there is nothing of that in ") && hint.contains("zstore ls"), "{error}");
+    assert!(error.starts_with("there is nothing below nested in ") && hint.contains("zstore ls"), "{error}: {hint}");
+}
+
+#[test]
+fn a_prefix_that_ends_within_a_name_is_said_to_be_one() {
+    let bench = Bench::new();
+    let cache = bench.path("cache");
+    let assert_told = |source: &str, prefix: &str, name: &str| {
+        let (error, hint) = bench.refusal(&["warm", source, "--cache", cache.to_str().unwrap(), "--prefix", prefix]);
+        assert!(error.starts_with(&format!("there is nothing below {prefix} in ")), "{error}");
+        assert_eq!(hint, format!("a prefix is made of whole names; did you mean {name}?"));
+    };
+    let source = fixture("v3/data.zarr");
+    assert_told(&source, "2d", SHARDED);
+    assert_told(&source, "consolidated/nest", "consolidated/nested");
+    serve(Path::new(&fixture("v3/data.zarr/consolidated")), |url| {
+        assert_told(url, "2d", "2d.contiguous.i2");
+        assert_told(url, "nested/1", "nested/1d.i2");
+    });
 }
 
 #[test]
