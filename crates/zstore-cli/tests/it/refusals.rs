@@ -139,6 +139,8 @@ fn a_value_of_a_variable_is_refused_by_the_name_of_the_variable() {
         let text = stderr(&[warm, option].concat(), "ZSTORE_MAX_SIZE", "1GiB");
         assert!(text.contains("'--max-size <SIZE>'") && !text.contains("ZSTORE_"), "{text}");
     }
+    let text = stderr(&["cache", "stats", ""], "ZSTORE_CACHE", "x");
+    assert!(text.contains("'<DIR>'") && !text.contains("ZSTORE_"), "{text}");
 }
 
 #[test]
