@@ -1,7 +1,8 @@
 //! Caches in directories, opened to be read through.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
+use rustix::fs::{Access, access};
 use zstore_cache::{Builder, CacheStore};
 use zstore_core::{Error, ErrorKind, ReadStore};
 use zstore_local::LocalStore;
@@ -34,12 +35,20 @@ pub(crate) async fn open<S: ReadStore + ?Sized + 'static>(
     let tier = LocalStore::create_cache(directory).map_err(|error| unusable(directory, &error))?;
     let cache = settle(Arc::new(tier)).build().await.map_err(|error| unusable(directory, &error))?;
     if cache.stats().tier_faults > 0 {
+        let reason = unwritable(directory).unwrap_or_else(|| "it can be opened and not used".to_owned());
         return Err(Problem::new(
-            format!("{} cannot be the cache directory: it can be opened and not used", directory.display()),
+            format!("{} cannot be the cache directory: {reason}", directory.display()),
             "see that it may be read and written and that its disk has room, or name another one",
         ));
     }
     Ok(cache)
+}
+
+/// Why nothing can be kept in a directory; none if that is not for want of leave to write there.
+pub(crate) fn unwritable(directory: &Path) -> Option<String> {
+    let leave = Access::WRITE_OK | Access::EXEC_OK;
+    let errno = access(directory, leave).err()?;
+    Some(format!("cannot write {}: {}", directory.display(), io::Error::from(errno)))
 }
 
 fn unusable(directory: &Path, error: &Error) -> Problem {

@@ -7,7 +7,7 @@
 mod layout;
 mod targets;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde::Serialize;
 use zstore_cache::{WarmGroup, Warmed};
@@ -79,7 +79,7 @@ pub(crate) async fn run(options: WarmOptions) -> Result<(), Problem> {
     drop(progress);
     let report = Report::new(label, &warmed, left_out);
     output::print(&if options.json { output::json(&report)? } else { report.table() })?;
-    report.refuse_gaps()?;
+    report.refuse_gaps(&options.cache)?;
     if report.there() > 0 {
         Ok(())
     } else {
@@ -128,7 +128,7 @@ impl Report {
         table.to_string() + &left_out.collect::<String>()
     }
 
-    fn refuse_gaps(&self) -> Result<(), Problem> {
+    fn refuse_gaps(&self, directory: &Path) -> Result<(), Problem> {
         if let (Some(reason), Some(hint)) = (self.errors.first(), self.hint) {
             return Err(Problem::new(format!("{} failed: {reason}", counted(self.failed.values, "value")), hint));
         }
@@ -140,7 +140,8 @@ impl Report {
         if lost > 0 {
             let left = counted(lost, "value");
             let hint = "see that the cache directory may be written and its disk has room, and warm again";
-            return Err(Problem::new(format!("{left} could not be kept"), hint));
+            let reason = cached::unwritable(directory).map(|reason| format!(": {reason}")).unwrap_or_default();
+            return Err(Problem::new(format!("{left} could not be kept{reason}"), hint));
         }
         if let Some(first) = self.left_out.first() {
             let arrays = counted(self.left_out.len() as u64, "array");

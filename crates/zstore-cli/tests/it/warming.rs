@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -355,4 +355,42 @@ fn what_is_below_a_path_in_an_array_is_warmed_where_a_server_cannot_list() {
         warm(&bench, 0, &[url, "--cache", cache, "--prefix", "1d.chunked.i2/c"]);
         assert_eq!(keys(&bench, cache), ["1d.chunked.i2/c/0", "1d.chunked.i2/c/1"]);
     });
+}
+
+/// Runs the binary where nobody may write a directory, which is so for the superuser as well.
+fn run_read_only(bench: &Bench, directory: &Path, words: &[&str]) -> Output {
+    const SCRIPT: &str = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let command = bench.command(words);
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--mount").args((!is_root).then_some("--map-root-user")).args(["sh", "-c", SCRIPT]).arg(directory);
+    unshare.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => unshare.env(name, value),
+            None => unshare.env_remove(name),
+        };
+    }
+    unshare.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn that_the_cache_directory_may_not_be_written_is_told_once() {
+    let bench = Bench::new();
+    let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
+    let directory = cache.to_str().unwrap();
+    warm(&bench, 0, &[&source, "--cache", directory, "--array", SHARDED]);
+    let output = run_read_only(&bench, &cache, &["warm", &source, "--cache", directory]);
+    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains("NOT KEPT: "), "{stdout}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    let told = format!(" values could not be kept: cannot write {directory}: ");
+    assert!(stderr.contains(&told) && stderr.contains("ead-only"), "{stderr}");
+    // A directory that never was a cache cannot become one.
+    let fresh = bench.path("fresh");
+    fs::create_dir(&fresh).unwrap();
+    let output = run_read_only(&bench, &fresh, &["warm", &source, "--cache", fresh.to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && stderr.contains("ead-only"), "{stderr}");
 }
