@@ -69,7 +69,7 @@ impl Chunks {
             Some(json) => (Version::V3, json),
             None => match read(store, path, ".zarray").await? {
                 Some(json) => (Version::V2, json),
-                None => return Err(untold(path, "it has neither zarr.json nor .zarray")),
+                None => return Err(absent(path)),
             },
         };
         // In a task of its own: metadata from anywhere may be such that zarrs panics at them.
@@ -86,8 +86,15 @@ async fn read(store: &dyn ReadStore, path: &Prefix, name: &str) -> Result<Option
     Ok(store.get_bytes(&path.key(name)?).await?.map(Into::into))
 }
 
+fn absent(path: &Prefix) -> Unknown {
+    refuse(format!("/{path} is no array: it has neither zarr.json nor .zarray"))
+}
+
 fn untold(path: &Prefix, reason: &str) -> Unknown {
-    let message = format!("/{path} is no array whose chunks are known: {reason}");
+    refuse(format!("/{path} is no array whose chunks are known: {reason}"))
+}
+
+fn refuse(message: String) -> Unknown {
     Unknown::Untold(Problem::new(message, "`zstore info` tells what there is; see that it is an array"))
 }
 

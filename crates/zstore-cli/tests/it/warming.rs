@@ -178,7 +178,7 @@ fn what_is_no_array_or_region_is_refused() {
     let (source, cache) = (fixture("v3/data.zarr"), bench.path("cache"));
     let cache = cache.to_str().unwrap();
     for (words, told, code) in [
-        (&["--array", "nowhere"][..], "/nowhere is no array", 1),
+        (&["--array", "nowhere"][..], "/nowhere is no array: it has neither", 1),
         (&["--array", "consolidated"], "/consolidated is no array whose chunks are known: it is a group", 1),
         (&["--array", SHARDED, "--region", "0,0,0"], "has 3 dimensions and the array has 2", 2),
         (&["--array", SHARDED, "--region", "4:"], "empty in dimension 0", 2),
