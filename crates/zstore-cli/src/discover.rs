@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn consolidated_metadata_of_v2_name_arrays() {
-        let json = serde_json::json!({"metadata": {".zgroup": {}, "a/.zarray": {}, "a/.zattrs": {}, "b/.zgroup": {}, "b/c d/.zarray": {}}});
+        let json = serde_json::json!({"metadata": {
+            ".zgroup": {}, "a/.zarray": {}, "a/.zattrs": {}, "b/.zgroup": {}, "b/c d/.zarray": {}}});
         let members = consolidated_v2(&json);
         assert_eq!((paths(&members), &members.groups[..]), (vec!["/a", "/b/c d"], &["/b".to_owned()][..]));
         assert_eq!(paths(&consolidated_v2(&serde_json::json!({"metadata": {".zarray": {}}}))), ["/"]);

@@ -34,7 +34,8 @@ pub(crate) enum CacheCommand {
     Verify(VerifyOptions),
     /// Remove all blobs, or all of one namespace.
     ///
-    /// Asks first; where there is no terminal, --yes has to be said. Whoever uses the cache finds them gone, and fetches what it needs again.
+    /// Asks first; where there is no terminal, --yes has to be said. Whoever uses the cache finds them gone, and fetches
+    /// what it needs again.
     #[command(after_help = EXIT_CODES)]
     Clear(ClearOptions),
     /// Remove what is old, or as much as is too much.
@@ -186,7 +187,13 @@ pub(crate) struct PruneOptions {
     #[arg(long, value_name = "AGE", value_parser = age::parse, allow_hyphen_values = true)]
     pub(crate) older_than: Option<Duration>,
     /// Remove the oldest until no more than this is left, such as 512MiB, 2GB or 1_000_000
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = size::parse,
+        allow_hyphen_values = true,
+        env = variable("ZSTORE_MAX_SIZE")
+    )]
     pub(crate) max_size: Option<u64>,
     /// Tell what would be removed, and remove nothing
     #[arg(long)]

@@ -12,10 +12,22 @@ use crate::{age, look, region::Region};
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct CacheBounds {
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
-    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = cache_size,
+        allow_hyphen_values = true,
+        env = variable("ZSTORE_MAX_SIZE")
+    )]
     pub(crate) max_size: Option<u64>,
     /// Ask the source again for what is older, such as 30d or 12h [default: never]
-    #[arg(long, value_name = "AGE", value_parser = age::parse, allow_hyphen_values = true, env = variable("ZSTORE_MAX_AGE"))]
+    #[arg(
+        long,
+        value_name = "AGE",
+        value_parser = age::parse,
+        allow_hyphen_values = true,
+        env = variable("ZSTORE_MAX_AGE")
+    )]
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -37,10 +49,22 @@ pub(crate) struct WarmOptions {
     #[arg(long, value_name = "REGION", value_parser = Region::parse, requires = "array", allow_hyphen_values = true)]
     pub(crate) region: Option<Region>,
     /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
-    #[arg(long, value_name = "SIZE", value_parser = cache_size, allow_hyphen_values = true, env = variable("ZSTORE_MAX_SIZE"))]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = cache_size,
+        allow_hyphen_values = true,
+        env = variable("ZSTORE_MAX_SIZE")
+    )]
     max_size: Option<u64>,
     /// Ask the source again for what is older, such as 30d or 12h [default: never]
-    #[arg(long, value_name = "AGE", value_parser = lasting, allow_hyphen_values = true, env = variable("ZSTORE_MAX_AGE"))]
+    #[arg(
+        long,
+        value_name = "AGE",
+        value_parser = lasting,
+        allow_hyphen_values = true,
+        env = variable("ZSTORE_MAX_AGE")
+    )]
     max_age: Option<Duration>,
     /// Print one JSON object and nothing else
     #[arg(long)]

@@ -134,8 +134,9 @@ fn ls_of_a_server_that_cannot_list_knows_groups_by_the_metadata_of_those_above()
     root["consolidated_metadata"]["metadata"]["nested/hollow"] = json!({"zarr_format": 3, "node_type": "group"});
     fs::write(new.join("zarr.json"), root.to_string()).unwrap();
     copy_tree(Path::new(&fixture("v2/data.zarr")), &old);
-    let metadata = r#"{"metadata": {".zgroup": {}, "nested/.zgroup": {}, "nested/1d.i2/.zarray": {}, "nested/hollow/.zgroup": {}}}"#;
-    fs::write(old.join(".zmetadata"), metadata).unwrap();
+    let metadata =
+        json!({".zgroup": {}, "nested/.zgroup": {}, "nested/1d.i2/.zarray": {}, "nested/hollow/.zgroup": {}});
+    fs::write(old.join(".zmetadata"), json!({"metadata": metadata}).to_string()).unwrap();
     for source in [&new, &old] {
         serve(source, |url| {
             let nested = json(&bench, &["ls", url, "nested"]);
