@@ -21,7 +21,7 @@ use crate::{
     inspection::counters::Count,
     landing::Landed,
     name::{BlobId, Home},
-    sharing::room::Asker,
+    sharing::Asker,
     tier::CONCURRENT_MAX,
 };
 

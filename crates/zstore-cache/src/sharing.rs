@@ -15,10 +15,11 @@ mod bars;
 pub(crate) mod books;
 mod loading;
 mod replay;
-pub(crate) mod room;
+mod room;
 mod write;
 
 pub(crate) use acquaintance::Sought;
+pub(crate) use room::Asker;
 
 use std::{
     io,

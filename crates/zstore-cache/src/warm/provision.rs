@@ -24,6 +24,7 @@ use crate::{
     landing::Landed,
     name::BlobId,
     read::{ATTEMPTS_MAX, Request},
+    sharing::Sought,
     warm::Sparing,
     warm::report::Warmth,
 };
@@ -146,7 +147,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Provision<S, 
             return Ok(Some(Warmth::Resident(size)));
         }
         if self.is_closed() {
-            return Ok(Some(Warmth::Unkept(meta.map(|meta| meta.size))));
+            // What is there is read all the same.
+            inner.acquaint(&wanted.key, Sought::Whole).await;
+            let size = self.fresh(&wanted.key).or_else(|| self.size_in_blocks(&wanted.key));
+            return Ok(Some(size.map_or_else(|| Warmth::Unkept(meta.map(|meta| meta.size)), Warmth::Resident)));
         }
         if meta.is_none() && self.is_full() {
             return Ok(Some(Warmth::Unfit(None)));

@@ -11,9 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use zstore_core::{Key, ReadStore, Store, Timestamp};
 
-use crate::{
-    inner::Inner, inspection::counters::Count, landing::Landed, name::BlobId, room::Claimed, sharing::room::Asker,
-};
+use crate::{inner::Inner, inspection::counters::Count, landing::Landed, name::BlobId, room::Claimed, sharing::Asker};
 
 /// Others may take the room that was made before it is claimed; then some more is made, so often.
 const ATTEMPTS_MAX: usize = 4;

@@ -115,6 +115,8 @@ async fn a_directory_that_cannot_be_joined_is_read_and_what_is_written_past_it_i
     fs::create_dir(scratch.path().join("shares")).unwrap();
     let cache = loaded(&source, scratch.path(), None).await;
     let requests = source.count();
+    let warmed = cache.warm_keys(["a", "b"].map(key)).run().await.unwrap();
+    assert_eq!((warmed.resident.values, warmed.unkept.values), (2, 0), "nothing new need be kept");
     for name in ["a", "b", "below/c"] {
         assert_eq!(read(&cache, name).await.unwrap(), "old");
     }
