@@ -35,6 +35,8 @@ pub(crate) struct Catalog {
     ledger: Ledger<BlobId, Record>,
     /// What is in nobody's list here is in the tier as a whole value that is resident, or not at all: see `wake`.
     keys: HashMap<Key, Parts, RandomState>,
+    /// How many blobs there are of a value that are blocks of another size.
+    strays: HashMap<Key, usize, RandomState>,
     /// How many values are resident and not listed.
     unlisted: usize,
     /// How many guests there are.
@@ -53,6 +55,7 @@ impl Catalog {
         Self {
             ledger,
             keys: HashMap::default(),
+            strays: HashMap::default(),
             unlisted: 0,
             guests: 0,
             early: Vec::new(),

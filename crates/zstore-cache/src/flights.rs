@@ -355,7 +355,7 @@ impl Table {
         let asked = asks.as_slice().into();
         let Asking { now: started, passage, .. } = asking;
         let departure = Departure { serial, started, passage, token: Arc::clone(&token), asks: asked, sparing: None };
-        // A panic is passed on to nobody who joined: it may be that of a runtime that was shut down under another one.
+        // A panic is an error to all who wait: it may be that of a runtime that was shut down under another one.
         let fetching = AssertUnwindSafe(start(departure)).catch_unwind();
         let fetching = fetching.map(|answered| answered.unwrap_or_else(|_| Err(panicked()))).boxed().shared();
         if overtaken {

@@ -80,11 +80,10 @@
 //! - A cache that shares a directory has to be opened anew in a process that forks.
 //! - What others removed is in [`CacheInfo::current_size`] until it is looked for. Caches whose bounds differ respect
 //!   each its own: the one with the smaller bound gets no room beyond it.
-//! - In a directory that is shared, a copy that could not be removed when its source was written is believed by nobody;
-//!   nor are others of its age that share its token, and after a delete below a prefix none of the namespace: they are
+//! - In a directory that is shared, a copy that could not be removed when its source was written, or that lands later
+//!   than a writer had patience for (of a stopped process, on a disk that hangs), is believed by nobody; nor are others of its age that share its token, and after a delete below a prefix none of the namespace: they are
 //!   fetched again. Where even the fence cannot be written, only the cache that wrote knows it.
-//! - A landing that outlasts the patience of a writer in another process (a stopped process, a disk that hangs) is
-//!   taken back as soon as it is over; who looks for it in that instant finds it.
+//! - Values of keys longer than 65,535 bytes are not kept.
 //! - A directory that was removed and made anew while a process used it is another one: what that process writes is not
 //!   known there until it opens it anew.
 //! - What was fetched lands in a task of the runtime it was read on, and a write of the same key waits for it: a

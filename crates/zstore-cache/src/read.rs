@@ -288,14 +288,14 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             };
             let led = match sought {
                 Some(sought) => {
-                    let block = blocks.first().copied();
-                    let mut led = inner.try_lead(&key, block);
+                    let led_as = inner.lead_hash(&key, blocks.first().copied(), departure.passage);
+                    let mut led = inner.try_lead(led_as);
                     if inner.acquaint(&key, sought).await {
                         return Ok(Arc::new(Fetched::Here));
                     }
                     // What another fetches is perhaps here when it is done.
                     if led.is_others() {
-                        led = inner.lead(&key, block).await;
+                        led = inner.lead(led_as).await;
                         if inner.acquaint(&key, sought).await {
                             return Ok(Arc::new(Fetched::Here));
                         }

@@ -21,7 +21,6 @@ use crate::{
     inspection::counters::Count,
     landing::Landed,
     name::{BlobId, Home},
-    sharing::Asker,
     tier::CONCURRENT_MAX,
 };
 
@@ -132,12 +131,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         weight: u64,
         expires: Option<Timestamp>,
     ) -> Result<Claimed<'_, S, T>, Landed> {
-        self.extend_room(weight, Asker::Free).await;
+        self.extend_room(weight).await;
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
         self.clear_for(id, granted, None).await
     }
 
-    /// The same for who holds the gate of its key.
+    /// The same for who holds the gate of its key, and has [asked for room](Self::extend_room) before.
     ///
     /// # Errors
     /// As for [`claim`](Self::claim).
@@ -147,7 +146,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         weight: u64,
         expires: Option<Timestamp>,
     ) -> Result<Claimed<'_, S, T>, Landed> {
-        self.extend_room(weight, Asker::Gated).await;
+        self.respect_floor(weight);
         let granted = self.catalog.lock().reserve(id.clone(), weight, expires, self.watch.now());
         self.clear_for(id, granted, Some(&id.key)).await
     }
@@ -168,7 +167,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if Handle::try_current().is_err() {
             return self.claim(id, weight, expires).await;
         }
-        self.extend_room(weight, Asker::Free).await;
+        self.extend_room(weight).await;
         match self.tier.bear_with(self.grant_in_turn(id, weight, expires, token)).await {
             Some(Some(granted)) => self.clear_for(id, granted, None).await,
             Some(None) => Err(Landed::Outdated),

@@ -19,7 +19,6 @@ mod room;
 mod write;
 
 pub(crate) use acquaintance::Sought;
-pub(crate) use room::Asker;
 
 use std::{
     io,
@@ -202,9 +201,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// The lead of a fetch, if nobody else in the directory fetches the value.
-    pub(crate) fn try_lead(&self, key: &Key, block: Option<u64>) -> Led {
+    pub(crate) fn try_lead(&self, hash: u64) -> Led {
         let Some(sharing) = self.sharing.get() else { return Led::Alone };
-        let hash = self.lead_hash(key, block);
         match sharing.fence.try_lead(hash) {
             Ok(Some(lead)) => Led::Own(lead),
             // Who fetches here what was not to be joined does not wait for himself.
@@ -217,20 +215,22 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 
     /// Waits until nobody else in the directory fetches the value, for a while. Those who waited do not lead: if what
     /// they waited for did not stay, they need not wait for one another.
-    pub(crate) async fn lead(&self, key: &Key, block: Option<u64>) -> Led {
+    pub(crate) async fn lead(&self, hash: u64) -> Led {
         if let Some(sharing) = self.sharing.get()
             && Handle::try_current().is_ok()
         {
-            let turn = sharing.fence.lead(self.lead_hash(key, block));
+            let turn = sharing.fence.lead(hash);
             drop(tokio::time::timeout(LEAD_PATIENCE, turn).await);
         }
         Led::Alone
     }
 
-    /// What one leads: the fetch of a value, or of the blocks of it from this one on.
-    fn lead_hash(&self, key: &Key, block: Option<u64>) -> u64 {
+    /// What one leads: the fetch of a value, or of the blocks of it from this one on, in the state in which it is now.
+    /// Nobody waits for what others fetch of an older one, for it does not land any more.
+    pub(crate) fn lead_hash(&self, key: &Key, block: Option<u64>, passage: Passage) -> u64 {
         let value = self.namespace.value_hash(key);
-        block.map_or(value, |block| value ^ (block + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        let state = if let Passage::Open(pass) = passage { pass.state() } else { 0 };
+        value ^ state ^ block.map_or(0, |block| (block + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// Writes down what happened, before anything is done that a kill must not make forgotten. Whether that succeeded.

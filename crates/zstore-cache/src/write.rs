@@ -38,7 +38,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if let Some(below) = &self.below {
             Arc::clone(below).drop_values(prefix.clone(), reason).await;
         }
-        let _shared = self.begin_shared_write_below().await;
+        let _shared = self.begin_shared_write_below(&prefix).await;
         self.doom(Scope::Below(prefix.clone()));
         self.drop_below(&prefix, reason).await;
     }
@@ -106,6 +106,8 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         if self.settings.write_mode == WriteMode::Through {
             // What is written right after opening stays too. Before the gate, which loading may want.
             self.is_ready().await;
+            // Nor is room asked for under a gate.
+            self.extend_room(value.size()).await;
         }
         let shared = self.begin_shared_write(&key).await;
         let _gate = self.gates.enter(&key).await;
@@ -136,7 +138,7 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 
     pub(crate) async fn delete_prefix(self: Arc<Self>, prefix: Prefix) -> Result<()> {
         self.prepare().await;
-        let shared = self.begin_shared_write_below().await;
+        let shared = self.begin_shared_write_below(&prefix).await;
         let _writing = self.begin(Scope::Below(prefix.clone()));
         let all_gone = self.drop_below(&prefix, Reason::Invalidated).await;
         let deleted = self.source.delete_prefix(&prefix).await;

@@ -119,7 +119,7 @@ fn cache_size(text: &str) -> Result<u64, String> {
 }
 
 /// The variable that stands for an option. One that is empty counts as not set.
-pub(super) fn variable(name: &'static str) -> Option<&'static str> {
+fn variable(name: &'static str) -> Option<&'static str> {
     let is_empty = std::env::var_os(name).is_some_and(|value| value.is_empty());
     (!is_empty).then_some(name)
 }

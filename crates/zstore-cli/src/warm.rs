@@ -41,7 +41,7 @@ struct Report {
     errors: Vec<String>,
     /// Arrays of which nothing was warmed, as it is not known where their chunks are.
     left_out: Vec<LeftOut>,
-    /// What one can do about them.
+    /// What one can do about the errors.
     #[serde(skip)]
     hint: Option<&'static str>,
 }

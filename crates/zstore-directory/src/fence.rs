@@ -75,6 +75,14 @@ pub struct Pass {
     below_token: u64,
 }
 
+impl Pass {
+    /// A number for the state alone: another one after each write.
+    #[must_use]
+    pub const fn state(&self) -> u64 {
+        self.token ^ self.below_token.rotate_left(32)
+    }
+}
+
 /// Leave to land; while it is held, nobody writes the value.
 #[derive(Debug)]
 #[must_use = "dropping it ends the landing"]
@@ -180,7 +188,8 @@ impl Fence {
     }
 
     /// Blobs of a value that were fetched at `until_ms` or before, in milliseconds since the Unix epoch, are not to be
-    /// believed, by anybody: something of it could not be removed when it was written. So it is with values that
+    /// believed, by anybody: something of it could not be removed when it was written, or may land later than the
+    /// writer waited. So it is with values that
     /// share its token, which costs a fetch and no truth.
     ///
     /// # Errors

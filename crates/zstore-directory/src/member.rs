@@ -69,7 +69,7 @@ pub struct OthersJournal {
     pub bytes: Vec<u8>,
     /// Whether the member is dead, and its share counted to the one who reads this: nobody else keeps account of what
     /// it tells.
-    pub is_found: bool,
+    pub is_orphan: bool,
 }
 
 impl Member {
@@ -171,7 +171,7 @@ impl Member {
                 let Some(id) = id.filter(|id| *id != self.id) else { continue };
                 match fs::read(entry.path()) {
                     Ok(bytes) => {
-                        journals.push(OthersJournal { bytes, is_found: self.found.lock().ids.contains(&id) });
+                        journals.push(OthersJournal { bytes, is_orphan: self.found.lock().ids.contains(&id) });
                     }
                     // It was inherited since it was listed, by one whose journal was read before, perhaps.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue 'again,
@@ -234,7 +234,7 @@ impl Member {
         Ok(living)
     }
 
-    /// Every member that is dead and in nobody's hands. They are in those of the caller as long as it has them, and
+    /// Every member that is dead and in nobody's hands. Removes what a kill left of journals that never came to their place. They are in those of the caller as long as it has them, and
     /// of this member once they are [kept](Orphan::keep).
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! Shares: how much of the bound each member may use.
 //!
 //! # How
-//! One small file has records: which member may hold how many bytes. The sum of all records never exceeds the bound,
+//! One small file has records: which member may hold how many bytes. The sum of all shares never exceeds the bound,
 //! and no member holds more than its records say; so all of them together never hold more than the bound. A member that
 //! needs more asks for a good piece at a time, under a lock of the file. One that dies leaves its records behind, still
 //! counted, until another puts its own name on them and takes over what they stand for.
 //!
 //! A record lies within one page and is written by one call, so a kill leaves it old or new, and each step changes one
-//! record only. A file without its first record, which is written last of all, is damaged, and one of another boot of
+//! record only. What is about to be taken from a member stands in a record of its own until it has changed hands, and may
+//! be used by neither. A file without its first record, which is written last of all, is damaged, and one of another boot of
 //! the machine may have been when its power went: either tells nothing, and what is there has to be counted.
 
 mod account;
@@ -139,7 +140,7 @@ impl Shares {
         self.account.granted()
     }
 
-    /// Bytes that the member may hold at this instant. Another member may have taken some, with what was held in them:
+    /// Bytes that the member may hold at this instant. Another member may have taken some, or be about to, with what was held in them:
     /// so this is to be asked whenever something turned out to be gone, before the room of it is used again.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ use seats::{Seats, Sitting, State};
 
 const MAGIC: [u8; 8] = *b"zstorei\x01";
 /// Bytes of the file before the first frame.
-pub const HEAD_BYTES: usize = 24;
+const HEAD_BYTES: usize = 24;
 const FRAME_HEAD_BYTES: usize = 8;
 /// No honest frame is longer: one more event than closes it, or a batch of touches.
 const FRAME_BYTES_MAX: usize = 16 << 20;
@@ -147,28 +147,16 @@ impl<'a> Journal<'a> {
         self.sound_bytes == self.bytes.len()
     }
 
-    /// Bytes from the beginning that are sound.
-    #[must_use]
-    pub const fn sound_bytes(&self) -> usize {
-        self.sound_bytes
-    }
-
     /// The spaces that blobs are told of by number.
     #[must_use]
     pub fn spaces(&self) -> &[Space] {
         &self.spaces
     }
 
-    /// How many blobs may be there, or a few more.
+    /// Where a blob that it tells of lies; none if it has no place or no key.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.seats().count()
-    }
-
-    /// Whether no blob may be there.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.seats().next().is_none()
+    pub fn blob_key(&self, noted: &Noted<'_>) -> Option<Key> {
+        self.spaces.get(usize::from(noted.space))?.blob_key(&noted.to_key()?, noted.part).ok()
     }
 
     /// The seats of the blobs that may be there, the least recently touched first.
@@ -451,7 +439,7 @@ mod tests {
         let sound = bytes.len();
         bytes.extend([0; 4096]);
         let journal = Journal::read(&bytes).unwrap();
-        assert_eq!((journal.sound_bytes(), journal.is_complete()), (sound, false));
+        assert_eq!((journal.sound_bytes, journal.is_complete()), (sound, false));
         assert_eq!(keys(&journal), owned(&[("a", true)]));
     }
 
@@ -467,7 +455,7 @@ mod tests {
             let mut more = Frames::default();
             nonsense(&mut more);
             bytes.extend(more.finish());
-            assert_eq!(Journal::read(&bytes).unwrap().sound_bytes(), sound);
+            assert_eq!(Journal::read(&bytes).unwrap().sound_bytes, sound);
         }
     }
 

@@ -137,7 +137,7 @@ impl Space {
     /// What all blocks of a value lie below, of whatever size.
     ///
     /// # Errors
-    /// As for [`blob_key`](Self::blob_key).
+    /// None that a caller could meet.
     pub fn blocks(&self, key: &Key) -> Result<Prefix> {
         Ok(Prefix::new(self.value_name(key) + BLOCKS)?)
     }

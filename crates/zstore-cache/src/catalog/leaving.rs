@@ -39,9 +39,9 @@ impl Catalog {
         self.forget_guests(key);
         let mut parts: Vec<Part> = self.parts_of(key).collect();
         let mut gone = self.leave_parts(key, &parts, reason, |_, _| true);
-        // What was left of blocks of another size is looked for among all residents.
-        let others: Vec<Home> = self.homes_of_own().filter(|home| *home != Home::OWN).collect();
-        if !others.is_empty() {
+        // Blocks of another size are looked for among all residents: they are few, if there are any.
+        if self.strays.contains_key(key) {
+            let others: Vec<Home> = self.homes_of_own().filter(|home| *home != Home::OWN).collect();
             let left = self.ledger.leave_where(reason, |id| others.contains(&id.home) && id.key == *key);
             left.iter().for_each(|gone| self.put_down_leaving(gone));
             gone.extend(left);

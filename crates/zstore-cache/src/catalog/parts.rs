@@ -55,14 +55,29 @@ impl Catalog {
         }
     }
 
+    /// Whether it is of this namespace, and not found by the names of its blobs.
+    fn is_stray(&self, id: &BlobId) -> bool {
+        id.home != Home::OWN && self.space(id.home).digest() == self.space(Home::OWN).digest()
+    }
+
     pub(super) fn note(&mut self, id: BlobId) {
-        if id.home == Home::OWN {
+        if self.is_stray(&id) {
+            *self.strays.entry(id.key).or_default() += 1;
+        } else if id.home == Home::OWN {
             let part = id.part();
             *self.keys.entry(id.key).or_default().counts.entry(part).or_default() += 1;
         }
     }
 
     pub(super) fn strike(&mut self, id: &BlobId) {
+        if self.is_stray(id)
+            && let Some(count) = self.strays.get_mut(&id.key)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.strays.remove(&id.key);
+            }
+        }
         if id.home != Home::OWN {
             return;
         }

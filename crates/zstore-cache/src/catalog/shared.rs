@@ -87,16 +87,17 @@ impl Catalog {
 
     /// All homes, each with its space.
     pub(crate) fn spaces(&self) -> impl Iterator<Item = (Home, Space)> {
-        (0..).map(Home).zip(self.spaces.iter().copied())
+        self.spaces.iter().copied().zip(0..).map(|(space, at)| (Home(at), space))
     }
 
     /// The home of blobs of a space; none if there are too many.
     pub(crate) fn home(&mut self, space: Space) -> Option<Home> {
-        let at = self.spaces.iter().position(|known| *known == space).unwrap_or_else(|| {
+        let at = self.spaces.iter().position(|known| *known == space).unwrap_or(self.spaces.len());
+        let home = u16::try_from(at).ok().filter(|at| *at < u16::MAX).map(Home)?;
+        if at == self.spaces.len() {
             self.spaces.push(space);
-            self.spaces.len() - 1
-        });
-        u16::try_from(at).ok().map(Home)
+        }
+        Some(home)
     }
 
     /// The home of whole values of a namespace: they lie in one place, whatever its blocks are.
@@ -105,8 +106,8 @@ impl Catalog {
         self.home(first.unwrap_or(space))
     }
 
-    /// Whether a blob of this name is reserved or leaving, and none is resident.
-    pub(crate) fn is_in_motion_by_name(&self, id: &BlobId) -> bool {
+    /// Whether a blob of this name is reserved, leaving or could not be removed yet, and none is resident.
+    pub(crate) fn is_under_way(&self, id: &BlobId) -> bool {
         let listed = self.keys.get(&id.key).is_some_and(|parts| parts.counts.contains_key(&id.part()));
         listed && self.ledger.peek(id).is_none()
     }

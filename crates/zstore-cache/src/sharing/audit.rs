@@ -116,13 +116,15 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
 fn weights_of_others(sharing: &Sharing) -> io::Result<HashMap<Key, u64>> {
     let journals = sharing.shares.member().journals_of_others()?;
     let mut weights = HashMap::new();
-    for OthersJournal { bytes, .. } in journals.iter().filter(|journal| !journal.is_found) {
+    for OthersJournal { bytes, .. } in journals.iter().filter(|journal| !journal.is_orphan) {
         let Ok(journal) = Journal::read(bytes) else { continue };
         // What is only announced may never be there.
-        weights.extend(journal.residents().filter(|(_, is_sure)| *is_sure).filter_map(|(noted, _)| {
-            let space = journal.spaces().get(usize::from(noted.space))?;
-            Some((space.blob_key(&noted.to_key()?, noted.part).ok()?, noted.weight))
-        }));
+        weights.extend(
+            journal
+                .residents()
+                .filter(|(_, is_sure)| *is_sure)
+                .filter_map(|(noted, _)| Some((journal.blob_key(&noted)?, noted.weight))),
+        );
     }
     Ok(weights)
 }

@@ -23,7 +23,7 @@ use crate::{
 const TOUCHES_MAX: usize = 1024;
 /// A journal is written anew once it is so much longer than what it tells.
 const SURPLUS: u64 = 3;
-const SURPLUS_BYTES_MIN: u64 = 1 << 20;
+const SURPLUS_BYTES_MIN: u64 = 1 << 16;
 /// So many vacant seats are remembered.
 const VACANT_MAX: usize = 1 << 24;
 /// A journal that lags behind by more is written anew, from what is resident then.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::runtime::Handle;
-use zstore_core::{Prefix, ReadStore, Result, Store};
+use zstore_core::{Error, ErrorKind, Operation, Prefix, ReadStore, Result, Store};
 use zstore_directory::Orphan;
 use zstore_format::{index::Journal, marker::MARKERS_BYTES};
 use zstore_policy::Reason;
@@ -60,6 +60,24 @@ impl Unsettled {
         let _ = sharing.shares.disturb();
         Self { doubts: Doubts { all: true, unsure: Vec::new() }, merged: Vec::new() }
     }
+}
+
+/// What the dead held is being looked for: unless it becomes known, its room is used by nobody until it is counted.
+struct Unknown {
+    sharing: Arc<Sharing>,
+    is_known: bool,
+}
+
+impl Drop for Unknown {
+    fn drop(&mut self) {
+        if !self.is_known {
+            let _ = self.sharing.shares.disturb();
+        }
+    }
+}
+
+fn busy() -> Error {
+    Error::new(ErrorKind::TimedOut, Operation::Head).with_detail("the value is being written, and that takes long")
 }
 
 /// Tells whoever waits for it how loading ended, even if its runtime ended before it.
@@ -260,7 +278,12 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             swept.insert(directory.to_owned());
         }
         // Nothing of this name is written or removed here meanwhile.
-        let _gate = if note.id.home == Home::OWN { Some(self.gates.enter(&note.id.key).await) } else { None };
+        let _gate = if note.id.home == Home::OWN {
+            // Whoever holds it may wait for the source, for as long as that takes.
+            Some(self.tier.bear_with(self.gates.enter(&note.id.key)).await.ok_or_else(busy)?)
+        } else {
+            None
+        };
         let there = self.tier.head(&name).await?.map(|meta| meta.size);
         let expires = self.noted_until(note);
         let gone = {
@@ -316,12 +339,19 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 _ => doubts.all = true,
             }
         }
-        if doubts.all || !self.settle(sharing, &doubts.unsure).await {
-            // What they held is not known: its room is used by nobody until the next one counts what is there.
-            let _ = sharing.shares.disturb();
+        // However this ends, what could not be found out is counted by the next one.
+        let mut unknown = Unknown { sharing: Arc::clone(sharing), is_known: false };
+        if doubts.all {
             return;
         }
-        sharing.shares.accept(left);
+        // What is in doubt may be there; all other room of theirs is this one's.
+        let doubtful = doubts.unsure.iter().fold(0_u64, |sum, doubt| sum.saturating_add(doubt.note.weight)).min(left);
+        sharing.shares.accept(left - doubtful);
+        if !self.settle(sharing, &doubts.unsure).await {
+            return;
+        }
+        sharing.shares.accept(doubtful);
+        unknown.is_known = true;
         let are_told = self.write_books().await;
         for orphan in orphans {
             if !are_told || orphan.bury().is_err() {

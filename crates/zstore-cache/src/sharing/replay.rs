@@ -70,7 +70,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     // Once and for all journals: to make room later is to move all that is there, under the lock.
                     let all_bytes = orphans.iter().fold(bytes.len() as u64, |sum, orphan| sum + orphan.journal_bytes());
                     let journals = all_bytes.div_ceil(bytes.len() as u64);
-                    self.catalog.lock().expect(journal.len() * usize::try_from(journals).unwrap_or(1));
+                    self.catalog.lock().expect(journal.seats().count() * usize::try_from(journals).unwrap_or(1));
                     self.go_on(sharing, &journal, bytes.len() as u64, &mut doubts);
                     if !journal.is_complete() {
                         // What would be written behind what is damaged could not be read.
@@ -136,8 +136,9 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     }
 
     /// Whether a blob of this name is being written or removed here: what a journal says of it was true before.
-    fn is_under_way(&self, catalog: &Catalog, id: &BlobId) -> bool {
-        id.home == Home::OWN && (catalog.is_in_motion_by_name(id) || self.gates.is_busy(&id.key))
+    /// If gates are open, none is held.
+    fn is_under_way(&self, catalog: &Catalog, id: &BlobId, are_open: bool) -> bool {
+        id.home == Home::OWN && (catalog.is_under_way(id) || !are_open && self.gates.is_busy(&id.key))
     }
 
     /// Takes over what a journal tells. `account` is told, under the catalog's lock, how much was taken over at a time.
@@ -163,7 +164,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                 let mut catalog = self.catalog.lock();
                 let known = catalog.known();
                 // Whoever comes to hold a gate from here on finds in the catalog what is taken over now.
-                let is_quiet = self.gates.under_way() == 0 && !catalog.is_in_motion();
+                let are_open = self.gates.under_way() == 0;
                 for told in hand.by_ref().take(BATCH) {
                     let Some(mut told) = told else {
                         doubts.all = true;
@@ -172,7 +173,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
                     seat(&catalog, &mut told);
                     let Told { inherited, is_sure } = told;
                     let seat = inherited.seat;
-                    let is_sure = is_sure && (is_quiet || !self.is_under_way(&catalog, inherited.id()));
+                    let is_sure = is_sure && !self.is_under_way(&catalog, inherited.id(), are_open);
                     let taken = if is_sure { catalog.take_over(inherited) } else { Err(inherited.into_note()) };
                     if let Err(note) = taken {
                         // Until it is seen whether it is there: so no journal that is written anew forgets it.
@@ -227,11 +228,11 @@ fn made_ahead<V: Send>(count: usize, make: impl Fn(usize) -> V + Sync, mut use_u
         let mut early = BTreeMap::new();
         for number in 0..count {
             let made = loop {
-                early.extend(receiver.try_iter());
                 if let Some(made) = early.remove(&number) {
                     break made;
                 }
-                match make_next().or_else(|| receiver.recv().ok()) {
+                // One at a time: so many lie between the two threads and no more.
+                match receiver.try_recv().ok().or_else(make_next).or_else(|| receiver.recv().ok()) {
                     Some((other, made)) => early.insert(other, made),
                     // The other thread panicked, which is passed on when the scope ends.
                     None => return,

@@ -21,26 +21,18 @@ const LOOKS_MAX: usize = 10_000;
 /// Who got no more room asks again after so many milliseconds: each asking reads who lives.
 const ASK_PAUSE_MS: u64 = 100;
 
-/// Who asks for room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
-    /// One who may wait for whatever it takes.
-    Free,
-    /// One who holds a gate: he does not wait for others who ask, nor take over what the dead held, for that may wait
-    /// for his gate.
-    Gated,
-}
-
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
-    /// Sees to it that there is room for so many bytes, if the directory has some to give.
-    pub(crate) async fn extend_room(&self, weight: u64, asker: Asker) {
+    /// Sees to it that there is room for so many bytes, if the directory has some to give. Not for a caller who holds a
+    /// gate: what the dead held may have to wait for that.
+    pub(crate) async fn extend_room(&self, weight: u64) {
         let Some(sharing) = self.sharing.get() else { return };
-        self.extend_share(sharing, weight, asker).await;
-        self.respect_floor(sharing, weight);
+        self.extend_share(sharing, weight).await;
+        self.respect_floor(weight);
     }
 
     /// Leaves free of the disk what is to be left: who comes then has others leave.
-    fn respect_floor(&self, sharing: &Sharing, weight: u64) {
+    pub(crate) fn respect_floor(&self, weight: u64) {
+        let Some(sharing) = self.sharing.get() else { return };
         if self.settings.floor_percent == 0 {
             return;
         }
@@ -57,19 +49,13 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         }
     }
 
-    async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64, asker: Asker) {
+    async fn extend_share(&self, sharing: &Arc<Sharing>, weight: u64) {
         let now_ms = self.running_ms();
         if weight <= self.catalog.lock().free() || now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
         // Who comes second waits for what the first one gets, which may be enough for both.
-        let _turn = match asker {
-            Asker::Free => sharing.asking.lock().await,
-            Asker::Gated => match sharing.asking.try_lock() {
-                Ok(turn) => turn,
-                Err(_) => return,
-            },
-        };
+        let _turn = sharing.asking.lock().await;
         if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
@@ -81,23 +67,21 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             let ledger = catalog.ledger();
             ledger.charged().saturating_add(ledger.promised()).saturating_add(weight) - MARKERS_BYTES
         };
-        let granted = self.ask_for_room(sharing, needed, asker).await;
+        let granted = self.ask_for_room(sharing, needed).await;
         if granted.is_none_or(|granted| granted < needed) {
             sharing.ask_at.store(self.running_ms().saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
         }
         self.measure_room();
     }
 
-    async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64, asker: Asker) -> Option<u64> {
+    async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64) -> Option<u64> {
         let granted = sharing.shares.grow(needed).await.ok()?;
         if granted >= needed {
             return Some(granted);
         }
-        if asker == Asker::Free {
-            let (orphans, withheld) = sharing.shares.find_orphans().await.ok()?;
-            if !orphans.is_empty() {
-                self.merge(sharing, orphans, withheld).await;
-            }
+        let (orphans, withheld) = sharing.shares.find_orphans().await.ok()?;
+        if !orphans.is_empty() {
+            self.merge(sharing, orphans, withheld).await;
         }
         let directory = sharing.directory.clone();
         let remove = move |journal: &[u8], remove: &mut Remove<'_>| remove_first(&directory, journal, remove);
@@ -128,9 +112,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
 fn remove_first(directory: &Path, journal: &[u8], remove: &mut Remove<'_>) -> io::Result<()> {
     let Ok(journal) = Journal::read(journal) else { return Ok(()) };
     for (noted, _) in journal.residents().filter(|(_, is_sure)| *is_sure).take(LOOKS_MAX) {
-        let place = journal.spaces().get(usize::from(noted.space)).zip(noted.to_key());
-        let name = place.and_then(|(space, key)| space.blob_key(&key, noted.part).ok());
-        if let Some(path) = name.map(|name| directory.join(name.as_str()))
+        if let Some(path) = journal.blob_key(&noted).map(|name| directory.join(name.as_str()))
             // Under its name lies another's by now, perhaps his who asks.
             && fetched_of(&path) == Some(noted.fetched)
             && remove(&path, noted.weight)?.is_break()

@@ -15,7 +15,7 @@ const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 /// One may be left so much later.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
-/// Holds all of a header that tells whose blob it is: a key is no longer than a path.
+/// Holds the key in a header, unless it is longer than a path: a blob of which this does not tell the key is removed.
 const NAMES_BYTES: u64 = 8192;
 
 impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
@@ -23,13 +23,23 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     /// tier is not shared, or fails: then nothing of it may land here.
     pub(crate) async fn begin_shared_write(&self, key: &Key) -> Option<Write> {
         let fence = self.fence_in_time().await?;
-        self.begun(fence.begin_write(self.namespace.value_hash(key), self.tier.timeout()).await)
+        let write = self.begun(fence.begin_write(self.namespace.value_hash(key), self.tier.timeout()).await)?;
+        if !write.is_alone() {
+            // Who is still landing takes that back, but he may be killed before, and so may this one: so nobody is to
+            // believe in it from before the source is written.
+            self.distrust(&Scope::Key(key.clone()));
+        }
+        Some(write)
     }
 
     /// The same for all values, of which some below a prefix are to be written.
-    pub(crate) async fn begin_shared_write_below(&self) -> Option<WriteBelow> {
+    pub(crate) async fn begin_shared_write_below(&self, prefix: &Prefix) -> Option<WriteBelow> {
         let fence = self.fence_in_time().await?;
-        self.begun(fence.begin_write_below(self.tier.timeout()).await)
+        let write = self.begun(fence.begin_write_below(self.tier.timeout()).await)?;
+        if !write.is_alone() {
+            self.distrust(&Scope::Below(prefix.clone()));
+        }
+        Some(write)
     }
 
     /// The fence of the directory, be the tier open or not.
@@ -103,12 +113,10 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         all_gone
     }
 
-    /// Removes once more what one may have landed who did not move when the value was to be written, and has nobody
-    /// believe in what he lands even later: he takes it back, but may be killed before.
+    /// Removes once more what one may have landed who did not move when the value was to be written.
     pub(crate) async fn remove_late(&self, key: &Key, write: Option<&Write>) {
         if write.is_some_and(|write| !write.is_alone()) {
             self.remove_shared(key).await;
-            self.distrust(&Scope::Key(key.clone()));
         }
     }
 
@@ -116,7 +124,6 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
     pub(crate) async fn remove_late_below(&self, prefix: &Prefix, write: Option<&WriteBelow>, all_gone: bool) {
         if write.is_some_and(|write| !write.is_alone()) {
             self.remove_shared_below(prefix, all_gone).await;
-            self.distrust(&Scope::Below(prefix.clone()));
         }
     }
 

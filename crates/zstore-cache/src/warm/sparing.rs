@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use zstore_core::{Key, ReadStore, Store, Timestamp};
 
-use crate::{inner::Inner, inspection::counters::Count, landing::Landed, name::BlobId, room::Claimed, sharing::Asker};
+use crate::{inner::Inner, inspection::counters::Count, landing::Landed, name::BlobId, room::Claimed};
 
 /// Others may take the room that was made before it is claimed; then some more is made, so often.
 const ATTEMPTS_MAX: usize = 4;
@@ -47,7 +47,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         sparing: &Sparing,
     ) -> Result<Claimed<'_, S, T>, Landed> {
         let _turn = sparing.turn.lock().await;
-        self.extend_room(weight, Asker::Free).await;
+        self.extend_room(weight).await;
         for _ in 0..ATTEMPTS_MAX {
             let now = self.watch.now();
             let (leaving, enough) = {

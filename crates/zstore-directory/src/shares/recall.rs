@@ -1,8 +1,10 @@
 //! Recalling: who has less than its part takes room from who has most, with the files that fill it.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     ops::ControlFlow,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -86,8 +88,14 @@ impl Recall {
         let (wanted, from, account, cache) = (self.wanted, self.from.0, &self.account, &self.cache);
         let (mut recalled, table) = (0, &mut self.table);
         let mut remove = |path: &Path, weight: u64| {
-            // Another may have taken its place.
-            let bytes = fs::symlink_metadata(path).map_or(weight, |metadata| metadata.len());
+            let victim = match File::open(path) {
+                Ok(victim) => victim,
+                // Somebody removed it; whoever it belongs to will find that out.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            };
+            // It may be another one of its name.
+            let bytes = victim.metadata()?.len();
             // Before the file goes: its owner may find out, and use the room, before it has changed hands.
             let due = freed.saturating_add(weight.min(bytes)).max(wanted);
             if due > recalled {
@@ -97,7 +105,11 @@ impl Recall {
             match fs::remove_file(path) {
                 Ok(()) => {
                     prune(path, cache);
-                    freed = freed.saturating_add(weight.min(bytes));
+                    // If it is still there, another one has taken its place, whose weight is not known: the room stays
+                    // its owner's.
+                    if victim.metadata()?.nlink() == 0 {
+                        freed = freed.saturating_add(weight.min(bytes));
+                    }
                     files += 1;
                 }
                 // Somebody wrote or removed it; whoever it belongs to will find that out.

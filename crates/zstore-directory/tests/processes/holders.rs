@@ -363,11 +363,11 @@ pub(crate) fn a_journal_is_gone_on_with_or_written_anew() {
         assert_eq!(heir.member().journal().unwrap()[..], *b"three four");
         let journals = other.member().journals_of_others().unwrap();
         assert_eq!(journals.len(), 1);
-        assert_eq!((&journals[0].bytes[..], journals[0].is_found), (&b"three four"[..], false));
+        assert_eq!((&journals[0].bytes[..], journals[0].is_orphan), (&b"three four"[..], false));
         assert!(other.find_orphans().await.unwrap().0.is_empty(), "what was written anew is held");
         drop(heir);
         assert_eq!(other.find_orphans().await.unwrap().0.pop().unwrap().journal().unwrap()[..], *b"three four");
-        assert!(other.member().journals_of_others().unwrap()[0].is_found, "its share is counted to the finder");
+        assert!(other.member().journals_of_others().unwrap()[0].is_orphan, "its share is counted to the finder");
     });
 }
 

@@ -3,7 +3,7 @@
 use super::{
     ABSENCE, BLOB, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, GONE, LANDED, LEAVING, Noted, RESIDENT, SPACE, TOUCHED, WHOLE,
 };
-use crate::name::{Part, Space};
+use crate::name::{KEY_BYTES_MAX, Part, Space};
 
 /// A frame is closed once it is so long: what one checksum covers stays in the cache of the processor.
 pub(super) const FRAME_BYTES: usize = 64 * 1024;
@@ -41,7 +41,7 @@ impl Frames {
     /// [`KEY_BYTES_MAX`](crate::KEY_BYTES_MAX); it would be cut.
     pub fn blob(&mut self, noted: &Noted<'_>, is_resident: bool) {
         self.event(BLOB);
-        let key = &noted.key.as_bytes()[..noted.key.len().min(usize::from(u16::MAX))];
+        let key = &noted.key.as_bytes()[..noted.key.len().min(KEY_BYTES_MAX)];
         let part = match noted.part {
             Part::Whole => WHOLE,
             Part::Block(index) => index,

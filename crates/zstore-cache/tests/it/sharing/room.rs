@@ -1,11 +1,18 @@
 //! C2: one bound over all, and a floor under what is free of the disk.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use zstore_cache::{CacheStore, RangeStrategy, WriteMode};
-use zstore_core::{ByteRange, ReadStoreExt, StoreExt};
+use zstore_core::{ByteRange, Operation, ReadStoreExt, StoreExt};
+use zstore_local::LocalStore;
 use zstore_policy::Lru;
+use zstore_testkit::Gated;
 
 use super::{Cache, blobs, directory, files, loaded};
 use crate::setup::{Source, built, key, pattern, plant, read, source};
@@ -206,4 +213,77 @@ async fn whole_values_of_another_namespace_are_counted_once_whatever_blocks_it_h
     let cache = open("later", 65_536).await;
     assert_eq!(cache.info().resident_blobs, 1);
     assert_eq!(cache.info().current_size, blobs(scratch.path()));
+}
+
+/// One who leaves something in doubt behind: it was about to be written when he was killed.
+async fn killed_with_all_the_room(source: &Arc<Source>, path: &Path, bound: u64, in_doubt: &str) {
+    let tier = Arc::new(Gated::new(LocalStore::create_cache(path).unwrap()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (source, tier, name) = (Arc::clone(source), tier, in_doubt.to_owned());
+    let filled = runtime.spawn(async move {
+        let cache = built(CacheStore::builder(source, Arc::clone(&tier)).max_size(bound)).await;
+        cache.flush().await;
+        for at in 0..80 {
+            read(&cache, &format!("k/{at}")).await.unwrap();
+        }
+        cache.flush().await;
+        let held = tier.hold(Operation::Set);
+        read(&cache, &name).await.unwrap();
+        held.arrived(1).await;
+        (cache, held)
+    });
+    let killed = filled.await.unwrap();
+    runtime.shutdown_background();
+    drop(killed);
+}
+
+async fn with_values(scratch: &TempDir) -> (Arc<Source>, PathBuf) {
+    let source = source();
+    for at in 0..200 {
+        plant(&source, &format!("k/{at}"), vec![at; 1000]).await;
+    }
+    (source, scratch.path().to_owned())
+}
+
+/// He asks for room before he holds the gate of what he writes.
+#[tokio::test]
+async fn who_only_writes_gets_the_room_of_the_dead() {
+    let scratch = TempDir::new().unwrap();
+    let (source, path) = with_values(&scratch).await;
+    let writer = loaded(&source, &path, 100_000).await;
+    killed_with_all_the_room(&source, &path, 100_000, "k/100").await;
+    for at in 0..40 {
+        writer.put(&key(&format!("new/{at}")), vec![at; 1000]).await.unwrap();
+    }
+    writer.flush().await;
+    assert!(blobs(&path) <= 100_000);
+    assert!(writer.info().current_size > 80_000, "{:?}", writer.info());
+    writer.check().unwrap();
+}
+
+/// What the dead left in doubt may have to wait for a write that waits for the source; nobody else does.
+#[tokio::test]
+async fn a_write_that_hangs_holds_up_no_landing_of_others() {
+    let scratch = TempDir::new().unwrap();
+    let (source, path) = with_values(&scratch).await;
+    let builder = CacheStore::builder(Arc::clone(&source), directory(&path)).max_size(100_000);
+    let cache = built(builder.tier_timeout(Duration::from_millis(100))).await;
+    cache.flush().await;
+    killed_with_all_the_room(&source, &path, 100_000, "k/100").await;
+    let held = source.inner().hold(Operation::Set);
+    let writing = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.put(&key("k/100"), "new").await })
+    };
+    held.arrived(1).await;
+    for at in 101..160 {
+        read(&cache, &format!("k/{at}")).await.unwrap();
+        cache.flush().await;
+    }
+    assert!(cache.info().resident_blobs > 80, "{:?}", cache.info());
+    assert!(blobs(&path) <= 100_000);
+    held.release();
+    writing.await.unwrap().unwrap();
+    assert_eq!(read(&cache, "k/100").await.unwrap(), "new");
+    cache.check().unwrap();
 }

@@ -205,7 +205,7 @@ async fn a_landing_that_outlasts_the_patience_of_a_writer_does_not_stay() {
 /// It is there for as long as it takes the one who landed it to see that he was late; he may be killed before.
 #[tokio::test]
 async fn what_lands_later_than_a_writer_had_patience_for_is_believed_by_nobody() {
-    for deletes_below in [false, true] {
+    for how in ["set", "delete below", "drop", "drop below"] {
         let (scratch, source) = (TempDir::new().unwrap(), source());
         plant(&source, "below/k", "old").await;
         let (tier, slow) = guarded(&source, scratch.path(), PATIENCE).await;
@@ -213,23 +213,27 @@ async fn what_lands_later_than_a_writer_had_patience_for_is_believed_by_nobody()
         let (before, after) = (tier.hold(Operation::Set), tier.hold_after(Operation::Set));
         assert_eq!(read(&slow, "below/k").await.unwrap(), "old");
         before.arrived(1).await;
-        let expected = if deletes_below {
-            writer.delete_prefix(&Prefix::new("below").unwrap()).await.unwrap();
-            None
-        } else {
-            writer.put(&key("below/k"), "new").await.unwrap();
-            Some("new".into())
-        };
+        let (name, prefix) = (key("below/k"), Prefix::new("below").unwrap());
+        match how {
+            "set" => drop(writer.put(&name, "new").await.unwrap()),
+            "delete below" => writer.delete_prefix(&prefix).await.unwrap(),
+            _ => {
+                plant(&source, "below/k", "new").await;
+                if how == "drop" { writer.invalidate(&name).await } else { writer.invalidate_prefix(&prefix).await }
+                    .unwrap();
+            }
+        }
+        let expected = (how != "delete below").then(|| "new".into());
         before.release();
         after.arrived(1).await;
         assert_ne!(blobs(scratch.path()), 0, "older bytes are there");
         let (_, later) = guarded(&source, scratch.path(), PATIENCE).await;
         for cache in [&writer, &later] {
-            assert_eq!(read(cache, "below/k").await, expected);
+            assert_eq!(read(cache, "below/k").await, expected, "{how}");
         }
         after.release();
         slow.flush().await;
-        assert_eq!(read(&slow, "below/k").await, expected);
+        assert_eq!(read(&slow, "below/k").await, expected, "{how}");
     }
 }
 
