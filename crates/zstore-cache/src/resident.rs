@@ -1,6 +1,9 @@
 //! Reading what is resident: bytes held in memory as they are, blobs of the tier only after they were checked.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use zstore_core::{ByteRange, ErrorKind, GetOptions, Key, ReadStore, Store};
@@ -133,7 +136,21 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             }
         };
         let dropped = gone.is_some() || was_guest;
-        self.remove_behind(gone.into_iter().collect()).await;
+        if reason == Reason::Corrupt && was_guest {
+            // In whosever books it is: it would be found by its name again, instead of fetched.
+            self.tier.bear_with(self.remove_damaged(id)).await;
+        } else if reason == Reason::Corrupt {
+            self.tier.bear_with(self.remove(gone.into_iter().collect())).await;
+        } else {
+            self.remove_behind(gone.into_iter().collect()).await;
+        }
         dropped
+    }
+
+    async fn remove_damaged(&self, id: &BlobId) {
+        let _gate = self.gates.enter(&id.key).await;
+        self.disturb();
+        // If it stays, it is read from the source each time.
+        self.delete_blob(id, &AtomicBool::new(false)).await;
     }
 }

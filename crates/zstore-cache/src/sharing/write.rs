@@ -139,7 +139,8 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         let _ = self.begun(distrusted);
     }
 
-    fn disturb(&self) {
+    /// What somebody has in his books is about to be removed.
+    pub(crate) fn disturb(&self) {
         if let Some(sharing) = self.sharing.get() {
             let _ = sharing.shares.disturb();
         }

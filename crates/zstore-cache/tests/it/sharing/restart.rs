@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 use zstore_cache::{CacheStore, RangeStrategy};
-use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStoreExt, Store, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, Operation, Prefix, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_local::LocalStore;
 use zstore_testkit::{Faulty, Gated, ManualClock};
 
@@ -392,5 +392,44 @@ fn what_was_found_is_not_lost_with_the_runtime_that_looked_for_it() {
             let next = loaded(&source, scratch.path(), None).await;
             assert_eq!(next.info().resident_blobs, 0, "all of them are in the books of one who lives");
         });
+    }
+}
+
+/// Whether it is known already what an earlier process left, or not yet.
+#[tokio::test]
+async fn what_is_found_damaged_is_replaced_however_soon_it_is_read() {
+    for (is_loaded, in_parts) in [(true, false), (false, false), (true, true), (false, true)] {
+        for _ in 0..20 {
+            let (scratch, source) = (TempDir::new().unwrap(), source());
+            plant(&source, "k", pattern(3000)).await;
+            let cache = loaded(&source, scratch.path(), None).await;
+            read(&cache, "k").await.unwrap();
+            cache.flush().await;
+            drop(cache);
+            let file = files(&scratch.path().join("blobs")).remove(0);
+            let mut bytes = fs::read(&file).unwrap();
+            let sound = bytes.clone();
+            let at = bytes.len() - 100;
+            bytes[at] ^= 1;
+            fs::write(&file, &bytes).unwrap();
+            let cache = open(&source, scratch.path(), None).await;
+            if is_loaded {
+                cache.flush().await;
+            }
+            if in_parts {
+                assert_eq!(cache.head(&key("k")).await.unwrap().unwrap().size, 3000);
+                let part = cache.get_range(&key("k"), ByteRange::Bounded(0..3000)).await.unwrap();
+                assert_eq!(part.unwrap(), pattern(3000));
+            } else {
+                assert_eq!(read(&cache, "k").await.unwrap(), pattern(3000));
+            }
+            cache.flush().await;
+            let requests = source.count();
+            assert_eq!(read(&cache, "k").await.unwrap(), pattern(3000));
+            assert_eq!(source.count(), requests, "{is_loaded} {in_parts}");
+            let kept = fs::read(&file).unwrap();
+            assert!(kept != bytes && kept.len() == sound.len(), "{is_loaded} {in_parts}");
+            cache.check().unwrap();
+        }
     }
 }
