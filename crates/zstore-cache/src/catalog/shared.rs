@@ -210,6 +210,12 @@ impl Catalog {
         }
     }
 
+    /// Whether it is still the one that sat there.
+    pub(crate) fn is_seated(&self, seat: u32, note: &Note) -> bool {
+        let held = self.ledger.peek(&note.id).map(|resident| resident.record);
+        held.is_some_and(|record| record.seat() == Some(seat) && record.fetched == note.fetched)
+    }
+
     /// Where every blob in the books lies.
     pub(crate) fn names(&self) -> Vec<(BlobId, u64)> {
         self.ledger.iter().map(|(id, resident)| (id.clone(), resident.weight)).collect()

@@ -8,12 +8,14 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use futures::future::join_all;
 use zstore_core::{ReadStore, Store, Timestamp};
 use zstore_directory::Remove;
 use zstore_format::{Header, PROBE_BYTES, index::Journal, marker::MARKERS_BYTES};
+use zstore_policy::Reason;
 
-use super::Sharing;
-use crate::inner::Inner;
+use super::{Sharing, books::Note};
+use crate::{inner::Inner, tier::CONCURRENT_MAX};
 
 /// So many files of another are looked at for those to be removed: he may not have noticed yet that they are gone, and
 /// others wait for the lock meanwhile.
@@ -59,6 +61,7 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         if now_ms < sharing.ask_at.load(Ordering::Relaxed) {
             return;
         }
+        self.strike_off_recalled(sharing).await;
         let needed = {
             let catalog = self.catalog.lock();
             if weight <= catalog.free() {
@@ -72,6 +75,47 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
             sharing.ask_at.store(self.running_ms().saturating_add(ASK_PAUSE_MS), Ordering::Relaxed);
         }
         self.measure_room();
+    }
+
+    /// Others may have taken room from this cache, with the files that filled it. As long as those are in its books, it
+    /// would take room from others for what it only believes to hold, and they from it.
+    async fn strike_off_recalled(&self, sharing: &Arc<Sharing>) {
+        let Ok(granted) = sharing.shares.granted_now() else { return };
+        let is_over = || self.catalog.lock().ledger().charged() > granted.saturating_add(MARKERS_BYTES);
+        if !is_over() {
+            return;
+        }
+        // Who takes room takes the files that leave first.
+        let mut noted = Vec::new();
+        self.catalog.lock().for_each_seated(&mut |seat, note| {
+            if noted.len() < LOOKS_MAX {
+                noted.push((seat, note));
+            }
+        });
+        for noted in noted.chunks(CONCURRENT_MAX) {
+            if !is_over() {
+                return;
+            }
+            let looks = noted.iter().map(|(seat, note)| self.strike_off_if_gone(*seat, note));
+            join_all(looks).await;
+        }
+    }
+
+    async fn strike_off_if_gone(&self, seat: u32, note: &Note) {
+        let Ok(name) = self.blob_key(&note.id) else { return };
+        if !matches!(self.tier.head(&name).await, Ok(None)) {
+            return;
+        }
+        let gone = {
+            let mut catalog = self.catalog.lock();
+            // It may have come again meanwhile, or be about to.
+            let is_same = catalog.is_seated(seat, note) && !self.gates.is_busy(&note.id.key);
+            if is_same { catalog.leave(&note.id, Reason::Invalidated) } else { None }
+        };
+        if let Some(gone) = gone {
+            self.measure_room();
+            self.catalog.lock().left(gone);
+        }
     }
 
     async fn ask_for_room(&self, sharing: &Arc<Sharing>, needed: u64) -> Option<u64> {

@@ -287,3 +287,25 @@ async fn a_write_that_hangs_holds_up_no_landing_of_others() {
     assert_eq!(read(&cache, "k/100").await.unwrap(), "new");
     cache.check().unwrap();
 }
+
+/// Once, each took room from the other for what it only believed to hold, until next to nothing was left.
+#[tokio::test]
+async fn two_who_fill_one_directory_beyond_its_bound_leave_it_full() {
+    let scratch = TempDir::new().unwrap();
+    let (source, path) = with_values(&scratch).await;
+    let bound = 100_000;
+    let (one, other) = (loaded(&source, &path, bound).await, loaded(&source, &path, bound).await);
+    let all: Vec<_> = (0..200).map(|at| key(&format!("k/{at}"))).collect();
+    for _ in 0..15 {
+        for cache in [&one, &other] {
+            cache.warm_keys(all.clone()).run().await.unwrap();
+            // Who was told that there is no room asks again after a while.
+            tokio::time::sleep(Duration::from_millis(110)).await;
+        }
+    }
+    for cache in [&one, &other] {
+        cache.flush().await;
+        cache.check().unwrap();
+    }
+    assert!((80_000..=bound).contains(&blobs(&path)), "{}", blobs(&path));
+}
