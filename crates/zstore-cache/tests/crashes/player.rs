@@ -37,23 +37,26 @@ pub(crate) async fn open(place: &Path) -> Cache {
 pub(crate) fn play(place: &Path, seed: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
+        // Before the cache, which may have all file descriptors that are left, for a moment.
+        let counts = place.join("counts");
+        fs::create_dir_all(&counts).unwrap();
+        let count = fs::File::create(counts.join(std::process::id().to_string())).unwrap();
+        // One for each, for locks are those of an open file.
+        let registers: Vec<_> = (0..TASKS).map(|_| Register::open(place)).collect();
         let cache = open(place).await;
         let checked = Arc::new(AtomicU64::new(0));
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| {
+        let tasks: Vec<_> = (0..)
+            .zip(registers)
+            .map(|(task, register)| {
                 let player = Player {
                     cache: cache.clone(),
-                    // Of its own, for locks are those of an open file.
-                    register: Register::open(place),
+                    register,
                     seed: Seed::new(seed.wrapping_mul(31).wrapping_add(task)),
                     checked: Arc::clone(&checked),
                 };
                 tokio::spawn(player.play())
             })
             .collect();
-        let counts = place.join("counts");
-        fs::create_dir_all(&counts).unwrap();
-        let count = fs::File::create(counts.join(std::process::id().to_string())).unwrap();
         let reporter = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;

@@ -4,7 +4,6 @@ use std::{
     fs::{File, OpenOptions},
     os::unix::fs::FileExt,
     path::Path,
-    thread,
 };
 
 use crate::value::VALUES;
@@ -21,9 +20,6 @@ pub(crate) struct State {
     /// Whether the value may be missing.
     pub(crate) may_be_missing: u64,
 }
-
-/// What the system says when a process may have no more file descriptors.
-const EMFILE: i32 = 24;
 
 #[derive(Debug)]
 pub(crate) struct Register {
@@ -42,14 +38,7 @@ impl Register {
     pub(crate) fn open(directory: &Path) -> Self {
         let open = |name: &str| {
             let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            loop {
-                match options.open(directory.join(name)) {
-                    // The cache that was opened before has all that the player may have, for a moment.
-                    Err(error) if error.raw_os_error() == Some(EMFILE) => thread::yield_now(),
-                    opened => break opened.unwrap(),
-                }
-            }
+            options.read(true).write(true).create(true).truncate(false).open(directory.join(name)).unwrap()
         };
         let file = open("register");
         if file.metadata().unwrap().len() == 0 {
