@@ -133,6 +133,11 @@ impl Fault {
             Self::System { errno, .. } => kind_of(*errno),
         }
     }
+
+    /// Whether it may pass by itself.
+    pub(crate) const fn is_transient(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut)
+    }
 }
 
 /// What a caller can do about an error number.

@@ -137,12 +137,18 @@ fn write_all(file: &mut File, value: &Payload) -> io::Result<()> {
 /// Removes a temporary file if nobody is writing it, and answers how many bytes that set free.
 ///
 /// # Errors
-/// What the system refuses. A file that is gone, that is not ours to open, or that no lock can be had on is left alone.
+/// What the system refuses for now, as when too many files are open. A file that is gone, that is not ours to open, or
+/// that no lock can be had on is left alone.
 pub(crate) fn remove_if_left(parent: BorrowedFd<'_>, name: &str) -> Result<Option<u64>, Fault> {
     // Opened for writing because locks over a network ask for it.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = openat(parent, name, flags, Mode::empty()) else {
-        return Ok(None);
+    let file = match openat(parent, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(errno) => {
+            let fault = Fault::system("open a file left by a crash")(errno);
+            // What may pass must not hide how much is left.
+            return if fault.is_transient() { Err(fault) } else { Ok(None) };
+        }
     };
     let facts = Facts::of(&file)?;
     if !facts.is_value() || flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -140,6 +140,34 @@ fn too_many_open_files_pass_with_time() {
 }
 
 #[test]
+fn with_few_files_left_a_leftover_is_removed_or_told_of() {
+    if is_in(Process::FewFiles, "refusals::with_few_files_left_a_leftover_is_removed_or_told_of") {
+        let scratch = Scratch::new();
+        run(async {
+            scratch.put("a/b/value", "value").await.unwrap();
+            let left = scratch.store.root().join("a/b/.zstore-1-1-7d9535c478a05590.tmp");
+            let mut refused = 0;
+            for spare in 0..8 {
+                fs::write(&left, "half").unwrap();
+                let mut files = Vec::new();
+                while let Ok(file) = fs::File::open("/dev/null") {
+                    files.push(file);
+                }
+                files.truncate(files.len() - spare);
+                let swept = scratch.store.remove_leftovers().await;
+                drop(files);
+                refused += usize::from(swept.is_err());
+                match swept {
+                    Ok(_) => assert!(!left.exists(), "it is there and nobody was told, with {spare} files to open"),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+                }
+            }
+            assert!((1..8).contains(&refused), "{refused}");
+        });
+    }
+}
+
+#[test]
 fn without_a_runtime_every_operation_says_so() {
     let scratch = Scratch::new();
     let (store, key, root) = (&scratch.store, key("k"), Prefix::root());

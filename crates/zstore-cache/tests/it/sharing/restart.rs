@@ -139,13 +139,22 @@ fn journal(path: &Path) -> PathBuf {
 async fn an_index_that_is_lost_cut_flipped_or_of_another_boot_is_rebuilt_from_the_blobs() {
     survives(|_| ()).await;
     // What was being written is removed, in a directory with nothing else in it too.
-    survives(|path| {
+    let write_half = |path: &Path| {
         let namespace = fs::read_dir(path.join("blobs")).unwrap().next().unwrap().unwrap().path();
         fs::create_dir_all(namespace.join("new")).unwrap();
         for directory in [&namespace, &namespace.join("new")] {
             fs::write(directory.join(".zstore-1-1-7d9535c478a05590.tmp"), "half").unwrap();
         }
+    };
+    survives(|path| {
+        write_half(path);
         fs::write(journal(path), "").unwrap();
+    })
+    .await;
+    // The power went, and with it the end of the journal that told of the writing.
+    survives(|path| {
+        write_half(path);
+        fs::write(path.join("shares"), "").unwrap();
     })
     .await;
     survives(|path| fs::remove_dir_all(path.join("members")).unwrap()).await;
