@@ -27,7 +27,9 @@ use zstore_benches::{chunk_keys, uniform};
 use zstore_core::Key;
 
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
-const ROUNDS: usize = 5;
+/// How often each thing is measured; a million takes its time.
+const ROUNDS: usize = 15;
+const ROUNDS_OF_A_MILLION: usize = 5;
 /// What the first argument is of a process that measures one thing.
 const PROCESS: &str = "process";
 /// After it said that it is time, a process is let go on so long: it is killed while it writes.
@@ -107,8 +109,10 @@ fn measure(scratch: &Path, residents: usize) -> Outcome<Measured> {
     }
     ask("peer-fill", &peer, 0)?;
     ask("peer-fill-without-pauses", &hasty, 0)?;
+    // What was just written is on its way to the disk, and would be for the first half of the rounds.
+    Command::new("sync").status()?;
     ask("walk", &own, 0)?;
-    for round in 0..ROUNDS {
+    for round in 0..if residents < 1_000_000 { ROUNDS } else { ROUNDS_OF_A_MILLION } {
         measured.walk.push(ask("walk", &own, round)?);
         measured.first_hit.push(ask("first-hit", &own, round)?);
         measured.index.push(ask("index", &own, round)?);

@@ -5,12 +5,7 @@
 
 mod ratios;
 
-use std::{
-    env,
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{ffi::OsStr, time::SystemTime};
 
 use crate::{
     process::{Outcome, cargo},
@@ -27,7 +22,7 @@ pub(crate) enum Effort {
 }
 
 pub(crate) fn run(effort: Effort) -> Outcome {
-    let measured = target().join("criterion");
+    let measured = repository::target().join("criterion");
     let start = SystemTime::now();
     let arguments = ["bench", "--package", "zstore-benches", "--benches", "--", "--noplot", "--quick"];
     let arguments = if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] };
@@ -39,15 +34,9 @@ pub(crate) fn run(effort: Effort) -> Outcome {
 
 /// Opens full caches again: see `benches/reopen/main.rs`, which prints its own ratios.
 pub(crate) fn reopen(effort: Effort) -> Outcome {
-    let scratch = target().join("reopen");
+    let scratch = repository::target().join("reopen");
     let scratch = scratch.to_str().ok_or("the target directory has no name that can be handed on")?;
     let arguments =
         ["bench", "--package", "zstore-benches", "--bench", "reopen", "--", "--directory", scratch, "--quick"];
     cargo(if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] }, &[])
-}
-
-/// Where cargo builds.
-fn target() -> PathBuf {
-    let given = env::var_os("CARGO_TARGET_DIR").filter(|given| !given.is_empty());
-    repository::root().join(given.as_deref().map_or(Path::new("target"), Path::new))
 }

@@ -1,7 +1,8 @@
 //! The project's own tooling: `cargo xtask <command>`.
 //!
-//! Each command is a file: [`test`], [`bench`], [`soak`], [`tidy`], [`ci`]. What they share is `process`, which runs a
-//! program and shows how, and `repository`, which says where we are. Nothing here hides a failure: the exit code is 0
+//! Each command is a file: [`test`], [`bench`], [`soak`], [`servers`], [`tidy`], [`ci`]. What they share is `process`,
+//! which runs a program and shows how, `provision`, which installs what tests need, and `repository`, which says where
+//! we are. Nothing here hides a failure: the exit code is 0
 //! only if all went well.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
@@ -9,7 +10,9 @@
 mod bench;
 mod ci;
 mod process;
+mod provision;
 mod repository;
+mod servers;
 mod soak;
 mod test;
 mod tidy;
@@ -25,6 +28,8 @@ usage: cargo xtask <command>
   soak --minutes N processes that share a cache directory are killed for so long
   bench reopen [--quick]
                    opening full caches, beside foyer and readdir + stat
+  servers [-- COMMAND ...]
+                   real servers for the tests of remotes, while a command runs
   tidy             the rules of the project that no compiler knows
   ci               formatting, lints, then test";
 
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         ["soak", "--minutes", minutes] => soak::run(minutes),
         ["bench", "reopen"] => bench::reopen(bench::Effort::Full),
         ["bench", "reopen", "--quick"] => bench::reopen(bench::Effort::Quick),
+        ["servers"] => servers::run(&[]),
+        ["servers", "--", ref command @ ..] => servers::run(command),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         ["help" | "--help" | "-h"] => {

@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     fmt::Write as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -19,11 +20,16 @@ pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Outcome
         let _ = write!(line, " {name}={}", value.display());
     }
     println!("{line} cargo {}", arguments.join(" "));
-    let status = command(arguments)
-        .envs(variables.iter().copied())
-        .status()
-        .map_err(|error| format!("cargo could not be started: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`cargo {}` failed: {status}", arguments.join(" "))) }
+    status(command(arguments).envs(variables.iter().copied()))
+}
+
+/// Runs a command, whose failure is ours.
+pub(crate) fn status(command: &mut Command) -> Outcome {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = [program].into_iter().chain(command.get_args()).map(OsStr::to_string_lossy);
+    let line = words.collect::<Vec<_>>().join(" ");
+    let status = command.status().map_err(|error| format!("`{line}` could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
 }
 
 /// What cargo prints for this question. Its complaints go to our own terminal.

@@ -2,8 +2,8 @@
 //!
 //! The rules of [`tidy`](crate::tidy) come first, then every test of the workspace: unit tests, properties,
 //! integration, conformance, and the examples in the docs, README included. What the tests need besides cargo is
-//! found or made here, the latter below `target/provisioned`; at present nothing has to be made. What is skipped is
-//! said, with the reason. Where the variable `CI` is `true`, a skip is a failure.
+//! found or made here, the latter below `target/provisioned`: [servers](crate::servers) to test remotes against. What
+//! is skipped is said, with the reason. Where the variable `CI` is `true`, a skip is a failure.
 
 use std::{
     env,
@@ -13,7 +13,9 @@ use std::{
 
 use crate::{
     process::{Outcome, cargo},
-    repository, tidy,
+    repository,
+    servers::{self, Variable},
+    tidy,
 };
 
 /// Names the folder of Zarr data sets written by other programs, for the tests that read them.
@@ -37,11 +39,25 @@ pub(crate) fn run() -> Outcome {
         }
         Fixtures::Wrong(why) => return Err(why),
     };
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[])?;
+    // Built first, so that servers do not wait for compilers.
+    cargo(&["test", "--workspace", "--no-run"], &[])?;
+    let servers = servers::start();
+    for absent in &servers.absent {
+        if strict {
+            return Err(format!("{absent}\nwith CI=true that is a failure"));
+        }
+        println!("note: the tests against it are skipped: {absent}");
+    }
+    let mut variables = servers.variables.clone();
+    cargo(&["test", "--workspace", "--no-fail-fast"], &borrowed(&variables))?;
     // Tests that need the fixtures are ignored unless asked for, so that one that did not run never shows as passed.
-    folder.map_or(Ok(()), |folder| {
-        cargo(&["test", "--workspace", "--test", "it", "--", "--ignored"], &[(FIXTURES, folder.as_os_str())])
-    })
+    let Some(folder) = folder else { return Ok(()) };
+    variables.push((FIXTURES, folder.into_os_string()));
+    cargo(&["test", "--workspace", "--test", "it", "--", "--ignored"], &borrowed(&variables))
+}
+
+fn borrowed(variables: &[Variable]) -> Vec<(&'static str, &OsStr)> {
+    variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect()
 }
 
 /// What takes too long for every day: a hundred thousand schedules of a cache, each in an order of its own.

@@ -25,6 +25,8 @@ pub(crate) struct Place {
     pub(crate) secret: Option<String>,
     pub(crate) capabilities: Capabilities,
     pub(crate) has_suffixes: bool,
+    /// An update names a value by the id of its version, and not by the entity tag.
+    pub(crate) updates_by_id: bool,
 }
 
 impl Place {
@@ -52,6 +54,7 @@ impl Place {
             host: self.host,
             secret: self.secret,
             capabilities: self.capabilities,
+            updates_by_id: self.updates_by_id,
             learnt: Learnt { no_suffixes: AtomicBool::new(!self.has_suffixes), ..Learnt::default() },
         }
     }
@@ -68,6 +71,7 @@ impl Remote {
             secret: None,
             capabilities: cloud_capabilities(),
             has_suffixes: true,
+            updates_by_id: false,
         };
         place.into_remote()
     }
@@ -146,7 +150,16 @@ fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
     // Nobody writes here, so nobody is refused the second of both.
     capabilities.overlapping_keys = true;
     let host = host_of(&url);
-    Ok(Place { objects: Arc::new(store), prefix: Prefix::root(), name, host, secret, capabilities, has_suffixes: true })
+    Ok(Place {
+        objects: Arc::new(store),
+        prefix: Prefix::root(),
+        name,
+        host,
+        secret,
+        capabilities,
+        has_suffixes: true,
+        updates_by_id: false,
+    })
 }
 
 /// The name and password in a URL as a header, which is where the client below would not put them.
@@ -224,6 +237,7 @@ fn open_file(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         secret: None,
         capabilities,
         has_suffixes: true,
+        updates_by_id: false,
     })
 }
 

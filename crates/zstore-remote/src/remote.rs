@@ -37,6 +37,8 @@ pub(crate) struct Remote {
     /// A part of the URL that must not be seen.
     pub(crate) secret: Option<String>,
     pub(crate) capabilities: Capabilities,
+    /// An update names a value by the id of its version, and not by the entity tag.
+    pub(crate) updates_by_id: bool,
     /// What was learnt about the server. Nothing depends on the order in which others see it.
     pub(crate) learnt: Learnt,
 }

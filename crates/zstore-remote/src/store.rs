@@ -59,11 +59,14 @@ impl RemoteStore {
     }
 
     async fn write(&self, key: &Key, value: Payload, mode: &SetMode) -> Result<Version, Failure> {
+        let updates_by_id = self.reader.0.updates_by_id;
         let mode = match mode {
             SetMode::Overwrite => PutMode::Overwrite,
             SetMode::Create => PutMode::Create,
-            // What matches nothing is not the version of any value.
-            SetMode::Update(version) if !is_telling(version) => return Err(Fault::Changed.into()),
+            // What matches nothing is not the version of any value, nor is what no version there is without.
+            SetMode::Update(version) if !is_telling(version) || (updates_by_id && version.id.is_none()) => {
+                return Err(Fault::Changed.into());
+            }
             SetMode::Update(Version { e_tag, id }) => PutMode::Update(UpdateVersion {
                 e_tag: e_tag.as_deref().map(str::to_owned),
                 version: id.as_deref().map(str::to_owned),

@@ -10,6 +10,7 @@
 //! - [`Gated`] and [`Held`]: calls held half way, so that a race is a script;
 //! - [`Metered`]: how many bytes a store may hold, at every instant;
 //! - [`Faulty`], [`Calls`], [`Rates`] and [`Damage`]: failures, delays, hangs and torn writes, by rule and by seed;
+//! - [`Restricted`]: a store of which less is expected;
 //! - [`Seed`]: chance that can be had again.
 //!
 //! The instruments are wrappers: each is a store around a store, shows as `Recorder(MapStore(..))`, and passes the
@@ -53,6 +54,7 @@ mod manual_clock;
 mod map_store;
 mod metered;
 mod recorder;
+mod restricted;
 mod seed;
 
 pub use damage::Damage;
@@ -63,4 +65,5 @@ pub use manual_clock::ManualClock;
 pub use map_store::MapStore;
 pub use metered::Metered;
 pub use recorder::{Recorder, Request};
+pub use restricted::Restricted;
 pub use seed::Seed;

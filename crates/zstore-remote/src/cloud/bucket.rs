@@ -49,6 +49,7 @@ impl Address<'_> {
             secret: None,
             capabilities: cloud_capabilities(),
             has_suffixes,
+            updates_by_id: false,
         })
     }
 }

@@ -30,5 +30,5 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         .with_http_connector(address.connector(ADVICE, false));
     let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
-    address.place(Arc::new(store), true)
+    Ok(Place { updates_by_id: true, ..address.place(Arc::new(store), true)? })
 }

@@ -1,7 +1,7 @@
 //! The contract as cases that anyone can run on their store.
 //!
 //! Each [`Case`] is one async function in a file by subject, named by a sentence that is true of a right store and
-//! numbered by the law it is about. [`main`](fn@main) and [`main_read_only`] make a test binary of them, in which
+//! numbered by the law it is about. [`main`](fn@main), [`main_read_only`] and [`Suite`] make a test binary of them, in which
 //! every case is a test of its own; [`check`] runs one, wherever a runtime is.
 //!
 //! A case that needs what a store lacks must not be run, and shows as ignored. What a store lacks it must refuse, and
@@ -40,7 +40,7 @@ mod write;
 pub use case::{Case, Facts};
 pub use check::{check, check_read_only, facts};
 pub use fixture::{Fixture, ReadFixture};
-pub use harness::{main, main_read_only};
+pub use harness::{Suite, main, main_read_only};
 
 /// The cases by subject; [`Case::writes`] tells those that need a store that can be written.
 pub const SUBJECTS: &[(&str, &[Case])] = &[
