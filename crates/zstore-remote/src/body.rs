@@ -33,7 +33,7 @@ pub(crate) async fn read(answer: GetResult, part: Range<u64>) -> Result<Bytes, F
     let (bytes, mut has_more) = cut(&mut stream, part.start - answered.start, length).await?;
     if is_exact {
         while let (false, Some(more)) = (has_more, stream.next().await) {
-            has_more = !more?.is_empty();
+            has_more = !more.map_err(broken)?.is_empty();
         }
         if has_more {
             return Err(wrong_length(length, length.saturating_add(1)));
@@ -46,6 +46,21 @@ fn wrong_length(promised: u64, got: u64) -> Failure {
     Fault::WrongLength { promised, got }.into()
 }
 
+/// The failure of an answer that had begun. `object_store` may have asked for the rest of it, and what was said to that
+/// is no answer to the question: a value that is missing by now was there.
+fn broken(error: object_store::Error) -> Failure {
+    let mut failure = Failure::from(error);
+    let why = match &failure.fault {
+        Fault::Missing => "the value went away while it was sent".to_owned(),
+        Fault::NotModified | Fault::Exists => "it did not send the rest".to_owned(),
+        Fault::NotSupported { .. } => "it cannot send the rest alone".to_owned(),
+        Fault::Amiss { why } | Fault::Other { why } => why.clone(),
+        _ => return failure,
+    };
+    failure.fault = Fault::Broken { why };
+    failure
+}
+
 /// The `length` bytes after the first `skip` of `stream`, and whether more of it came along with them.
 async fn cut(
     stream: &mut BoxStream<'static, object_store::Result<Bytes>>,
@@ -55,7 +70,7 @@ async fn cut(
     let mut whole: Option<BytesMut> = None;
     let mut got = 0;
     while let Some(chunk) = stream.next().await {
-        let mut chunk = chunk?;
+        let mut chunk = chunk.map_err(broken)?;
         let skipped = skip.min(chunk.len() as u64);
         skip -= skipped;
         // Both conversions are exact: neither number is greater than the chunk's length.

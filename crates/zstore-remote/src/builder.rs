@@ -6,6 +6,7 @@ use object_store::{Certificate, ClientOptions, RetryConfig};
 use zstore_core::{ErrorKind, Operation, Result};
 
 use crate::{
+    client::{Bucket, Connector, Patience},
     place::{Place, refuse},
     reader::RemoteReader,
     store::RemoteStore,
@@ -44,6 +45,7 @@ pub struct RemoteBuilder {
     connect_time_out: Duration,
     silence_time_out: Duration,
     certificates: Vec<Certificate>,
+    forbidden_is_missing: bool,
 }
 
 impl RemoteBuilder {
@@ -60,6 +62,7 @@ impl RemoteBuilder {
             connect_time_out: Duration::from_secs(5),
             silence_time_out: Duration::from_secs(30),
             certificates: Vec::new(),
+            forbidden_is_missing: false,
         }
     }
 
@@ -173,6 +176,24 @@ impl RemoteBuilder {
             .with_read_timeout(self.silence_time_out);
         self.certificates.iter().cloned().fold(options, ClientOptions::with_root_certificate)
     }
+
+    /// Makes the clients of what is opened.
+    pub(crate) fn connector(&self, bucket: Option<Bucket>) -> Connector {
+        let Self { retries_max, retry_time, forbidden_is_missing, .. } = *self;
+        Connector { patience: Patience { retries_max, retry_time }, forbidden_is_missing, bucket: bucket.map(Arc::new) }
+    }
+
+    /// Takes a value that may not be read for one that is not there. A bucket that may be read and not listed answers
+    /// so for what it does not have: to a reader of Zarr, every chunk that was never written.
+    ///
+    /// Off unless asked for, as with it a permission taken away looks like missing data, which Zarr readers fill in.
+    /// A refusal that names another reason than denied access, such as a key that is unknown, stays an error where
+    /// the answer has a text; one to a HEAD has none.
+    #[must_use]
+    pub const fn forbidden_is_missing(mut self, is_missing: bool) -> Self {
+        self.forbidden_is_missing = is_missing;
+        self
+    }
 }
 
 /// Shows neither the URL nor the values of options, where secrets are.
@@ -187,6 +208,7 @@ impl fmt::Debug for RemoteBuilder {
             .field("connect_time_out", &self.connect_time_out)
             .field("silence_time_out", &self.silence_time_out)
             .field("certificates", &self.certificates.len())
+            .field("forbidden_is_missing", &self.forbidden_is_missing)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,12 @@
-//! The HTTP client below: TLS, time-outs, and refusals that keep their status.
+//! The HTTP client below: TLS, redirects, patience, and refusals that keep their status.
+
+mod answer;
+mod credentials;
+mod patience;
+mod redirects;
+
+pub(crate) use answer::WeakTag;
+pub(crate) use patience::{Patience, Tries};
 
 use std::sync::Arc;
 
@@ -9,16 +17,22 @@ use object_store::{
         HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
     },
 };
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use tokio::runtime::Handle;
 
 use crate::fault::Refusal;
+use answer::{Asked, cut_short, for_good, set_weak_tag_aside};
+use credentials::{asks_for_credentials, find_credentials};
+use redirects::Redirects;
 
 /// Makes clients that keep the status of a refusal as a [`Refusal`] in the chain of the error. `object_store` keeps
 /// most of them as text only, and one must not have to read prose to tell an unsatisfiable range from a server on
 /// fire.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
+    pub(crate) patience: Patience,
+    /// Whether a value that may not be read is one that is not there.
+    pub(crate) forbidden_is_missing: bool,
     /// What values live in, if it is a bucket: then a 404 may speak of it, and credentials may be asked for.
     pub(crate) bucket: Option<Arc<Bucket>>,
 }
@@ -38,7 +52,8 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         install_tls();
         let client = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Frank { client, bucket: self.bucket.clone() }))
+        let redirects = Redirects::new(client.clone(), options);
+        Ok(HttpClient::new(Frank { client, redirects, settings: self.clone() }))
     }
 }
 
@@ -52,7 +67,8 @@ fn install_tls() {
 #[derive(Debug)]
 struct Frank {
     client: HttpClient,
-    bucket: Option<Arc<Bucket>>,
+    redirects: Redirects,
+    settings: Connector,
 }
 
 #[async_trait]
@@ -62,71 +78,69 @@ impl HttpService for Frank {
         if Handle::try_current().is_err() {
             return Err(HttpError::new(HttpErrorKind::Unknown, Refusal::NoRuntime));
         }
-        let is_head = request.method() == Method::HEAD;
-        if let Some(bucket) = self.bucket.as_ref().filter(|_| asks_for_credentials(&request)) {
+        if let Some(bucket) = self.settings.bucket.as_ref().filter(|_| asks_for_credentials(&request)) {
             return find_credentials(bucket, self.client.execute(request).await);
         }
-        let mut response = self.client.execute(request).await?;
+        let asked = Asked::of(&request);
+        let tries = request.extensions().get::<Tries>().cloned().unwrap_or_default();
+        tries.begin();
+        let response = self.redirects.follow(request).await?;
         let status = response.status();
-        match status {
-            // `Decode` is the kind that is not tried again, `Request` the one that is.
-            StatusCode::RANGE_NOT_SATISFIABLE => Err(HttpError::new(HttpErrorKind::Decode, Refusal::Range)),
-            StatusCode::METHOD_NOT_ALLOWED if is_head => Err(HttpError::new(HttpErrorKind::Decode, Refusal::Method)),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-                Err(HttpError::new(HttpErrorKind::Request, Refusal::Status(status)))
+        if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+            return Err(self.settings.patience.heed(status, response.headers(), &tries).await);
+        }
+        if status.is_client_error() { self.refused(response, &asked).await } else { self.answered(response, &asked) }
+    }
+}
+
+impl Frank {
+    /// An answer that is none of a refusal.
+    fn answered(&self, mut response: HttpResponse, asked: &Asked) -> Result<HttpResponse, HttpError> {
+        let is_bucket = self.settings.bucket.is_some();
+        if asked.is_read {
+            asked.check(&response, is_bucket).map_err(for_good)?;
+        }
+        // Clouds have no weak tags, and some of their clients insist on a tag.
+        if !is_bucket {
+            set_weak_tag_aside(&mut response);
+        }
+        Ok(response)
+    }
+
+    /// A refusal of this one request: an error, or a response that `object_store` understands.
+    async fn refused(&self, response: HttpResponse, asked: &Asked) -> Result<HttpResponse, HttpError> {
+        let is_bucket = self.settings.bucket.is_some();
+        match response.status() {
+            StatusCode::RANGE_NOT_SATISFIABLE => return Err(for_good(Refusal::Range)),
+            StatusCode::METHOD_NOT_ALLOWED if asked.is_head => return Err(for_good(Refusal::Method)),
+            _ if asked.is_read => asked.check(&response, is_bucket).map_err(for_good)?,
+            _ => {}
+        }
+        let (mut response, text) = cut_short(response).await;
+        let is_missing = match response.status() {
+            // With a misspelt bucket every value would seem to be missing.
+            StatusCode::NOT_FOUND if is_bucket && !asked.is_head && speaks_of_bucket(&text) => {
+                return Err(for_good(Refusal::NoBucket));
             }
-            _ if status.is_server_error() => Err(HttpError::new(HttpErrorKind::Request, Refusal::Status(status))),
             // What was there and is gone for good is missing like any other.
-            StatusCode::GONE => {
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                Ok(response)
-            }
-            StatusCode::NOT_FOUND if self.bucket.is_some() && !is_head => tell_bucket_from_value(response).await,
-            _ => Ok(response),
+            StatusCode::GONE => true,
+            StatusCode::FORBIDDEN => self.settings.forbidden_is_missing && asked.is_read && speaks_of_value(&text),
+            _ => false,
+        };
+        if is_missing {
+            *response.status_mut() = StatusCode::NOT_FOUND;
         }
+        Ok(response)
     }
 }
 
-/// Whether a request is one for the credentials of the machine. Without any given, `object_store` asks the service
-/// that machines of a cloud have for it, on whatever machine it runs. Wherever that service is, each cloud has a
-/// header that only it understands.
-fn asks_for_credentials(request: &HttpRequest) -> bool {
-    const HEADERS: [&str; 4] =
-        ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
-    HEADERS.iter().any(|header| request.headers().contains_key(*header))
+/// Whether a 404 is of the bucket rather than of a value.
+fn speaks_of_bucket(text: &str) -> bool {
+    ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"].iter().any(|code| text.contains(code))
 }
 
-/// Hands credentials on. If there are none to be had, neither the service nor its answer is what a caller can do
-/// anything about.
-fn find_credentials(bucket: &Bucket, answer: Result<HttpResponse, HttpError>) -> Result<HttpResponse, HttpError> {
-    let Bucket { name, advice, asks_twice } = bucket;
-    let why = || format!("no credentials for {name}: {advice}");
-    match answer {
-        // Nobody is there, and will not be the next time.
-        Err(source) => {
-            Err(HttpError::new(HttpErrorKind::Decode, Refusal::NoCredentials { why: why(), source: Some(source) }))
-        }
-        Ok(response) => match response.status() {
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                Err(HttpError::new(HttpErrorKind::Request, Refusal::NoCredentials { why: why(), source: None }))
-            }
-            StatusCode::FORBIDDEN if *asks_twice => Ok(response),
-            status if status.is_client_error() => {
-                Err(HttpError::new(HttpErrorKind::Decode, Refusal::NoCredentials { why: why(), source: None }))
-            }
-            _ => Ok(response),
-        },
-    }
-}
-
-/// Hands a 404 on, unless it speaks of the bucket rather than of a value: with a misspelt bucket every value would
-/// seem to be missing.
-async fn tell_bucket_from_value(response: HttpResponse) -> Result<HttpResponse, HttpError> {
-    let (parts, body) = response.into_parts();
-    let body = body.bytes().await?;
-    let says = |code: &str| body.windows(code.len()).any(|window| window == code.as_bytes());
-    if says("NoSuchBucket") || says("ContainerNotFound") || says("The specified bucket does not exist") {
-        return Err(HttpError::new(HttpErrorKind::Decode, Refusal::NoBucket));
-    }
-    Ok(HttpResponse::from_parts(parts, body.into()))
+/// Whether a 403 may be of a value rather than of credentials that are wrong: those would make every value missing. An
+/// answer to a HEAD has no text.
+fn speaks_of_value(text: &str) -> bool {
+    !text.contains("<Code>") || text.contains("<Code>AccessDenied</Code>")
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a remote, precisely; the contract's error is made of it.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, time::Duration};
 
 use object_store::client::{HttpError, HttpErrorKind};
 use reqwest::StatusCode;
@@ -42,6 +42,14 @@ pub(crate) enum Fault {
     Silent,
     /// The server answered with a status that means none of the above.
     Status(StatusCode),
+    /// The server asks to be left alone for longer than the caller would wait, or than it has attempts left for.
+    Busy { status: StatusCode, wait: Duration },
+    /// The bytes are coded, though none of the codings was asked for.
+    Coded { coding: String },
+    /// The value moved from place to place without an end.
+    Loop,
+    /// The value moved from https to http.
+    InTheClear,
     /// The bucket or container does not exist.
     NoBucket,
     /// The name cannot be used there.
@@ -69,7 +77,7 @@ impl Fault {
             Self::Forbidden { .. } | Self::NoCredentials { .. } => ErrorKind::PermissionDenied,
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Restless => ErrorKind::Unavailable,
             Self::Silent => ErrorKind::TimedOut,
-            Self::Status(status) => match status.as_u16() {
+            Self::Status(status) | Self::Busy { status, .. } => match status.as_u16() {
                 // A conflict of two writes passes when one of them is over.
                 409 | 429 | 502 | 503 => ErrorKind::Unavailable,
                 408 | 504 => ErrorKind::TimedOut,
@@ -77,9 +85,13 @@ impl Fault {
             },
             Self::BadName { .. } => ErrorKind::InvalidKey,
             Self::Disk { kind, .. } => disk_kind(*kind),
-            Self::Amiss { .. } | Self::Untrusted { .. } | Self::WrongLength { .. } | Self::Other { .. } => {
-                ErrorKind::Io
-            }
+            Self::Amiss { .. }
+            | Self::Untrusted { .. }
+            | Self::Coded { .. }
+            | Self::Loop
+            | Self::InTheClear
+            | Self::WrongLength { .. }
+            | Self::Other { .. } => ErrorKind::Io,
         }
     }
 
@@ -104,6 +116,16 @@ impl Fault {
             Self::Broken { why } => format!("the connection to {host} broke: {why}"),
             Self::Silent => format!("no answer from {host} in time"),
             Self::Status(status) => format!("{host} answered {status}"),
+            Self::Busy { status, wait } => {
+                format!("{host} answered {status} and asks to be left alone for {} s", wait.as_secs())
+            }
+            Self::Coded { coding } => format!(
+                "{host} sent the value coded ({coding}), though it was asked not to; its bytes cannot be told from that"
+            ),
+            Self::Loop => format!("{host} says that the value has moved, again and again"),
+            Self::InTheClear => {
+                format!("{host} says that the value has moved to http://, where anybody may read and change it")
+            }
             Self::WrongLength { promised, got } if got < promised => {
                 format!("{host} promised {promised} bytes and sent {got}")
             }
@@ -258,6 +280,21 @@ pub(crate) enum Refusal {
     /// A status that tells of trouble on the server's side.
     #[error("the server answered {0}")]
     Status(StatusCode),
+    /// The same, and when the server wants to be asked again.
+    #[error("the server answered {status} and asks to be left alone for {} s", wait.as_secs())]
+    Busy { status: StatusCode, wait: Duration },
+    /// The answer is none to the question.
+    #[error("{0}")]
+    Amiss(String),
+    /// The bytes are not the value's.
+    #[error("the answer is coded ({0})")]
+    Coded(String),
+    /// One redirect after another.
+    #[error("too many redirects")]
+    Loop,
+    /// A redirect from https to http.
+    #[error("a redirect from https to http")]
+    InTheClear,
     /// The bucket or container does not exist.
     #[error("the server knows no such bucket or container")]
     NoBucket,
@@ -275,6 +312,11 @@ impl Refusal {
             Self::Range => Fault::Amiss { why: self.to_string() },
             Self::Method => Fault::Status(StatusCode::METHOD_NOT_ALLOWED),
             Self::Status(status) => Fault::Status(*status),
+            Self::Busy { status, wait } => Fault::Busy { status: *status, wait: *wait },
+            Self::Amiss(why) => Fault::Amiss { why: why.clone() },
+            Self::Coded(coding) => Fault::Coded { coding: one_line(coding) },
+            Self::Loop => Fault::Loop,
+            Self::InTheClear => Fault::InTheClear,
             Self::NoBucket => Fault::NoBucket,
             Self::NoCredentials { why, .. } => Fault::NoCredentials { why: why.clone() },
             Self::NoRuntime => Fault::NoRuntime,

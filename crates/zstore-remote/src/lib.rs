@@ -17,7 +17,17 @@
 //! # Servers are not what they should be
 //! A server may ignore a range, a condition or both, answer other bytes than asked, fewer than promised, or nothing
 //! in time. The laws of the contract hold all the same: answers are compared with the question, and what a server
-//! does not do is done here at a greater cost.
+//! does not do is done here at a greater cost. What cannot be mended is an error, and never a mixture of two versions:
+//!
+//! - **Busy.** A server that says when it wants to be asked again (`Retry-After`) is not asked earlier. If that is later
+//!   than the time for retries allows, the error says so at once.
+//! - **Moved.** Redirects are followed, ten at most. Another host is told neither credentials nor the URL that led
+//!   there, and what was asked for by https is not fetched by http.
+//! - **Coded.** No coding is asked for, and a web server that sends one all the same is refused: its sizes and ranges
+//!   are those of the coded bytes. In a bucket a coding is a property of the object, and the value is what was stored,
+//!   as S3's and Azure's own tools have it.
+//! - **Forbidden.** A value that may not be read is an error, unless
+//!   [`RemoteBuilder::forbidden_is_missing`] says otherwise.
 //!
 //! # Examples
 //! ```no_run

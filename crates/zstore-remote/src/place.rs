@@ -9,7 +9,6 @@ use zstore_core::{Capabilities, Error, ErrorKind, Operation, Prefix, Result};
 
 use crate::{
     builder::RemoteBuilder,
-    client::Connector,
     cloud,
     fault::{Failure, Fault},
     remote::{Learnt, Remote},
@@ -134,7 +133,7 @@ fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
             .with_url(url.as_str())
             .with_retry(settings.retry())
             .with_client_options(client)
-            .with_http_connector(Connector { bucket: None });
+            .with_http_connector(settings.connector(None));
         let known = settings.known_options("http", |key| key.parse().ok())?;
         let builder = known.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
         builder.build().map_err(|error| cannot_open(&name, error))

@@ -19,6 +19,7 @@ use zstore_core::{
 
 use crate::{
     body,
+    client::{Tries, WeakTag},
     fault::{Failure, Fault, Redacted},
 };
 
@@ -107,20 +108,18 @@ impl Remote {
 
     pub(crate) async fn head(&self, key: &Key) -> Result<Option<Meta>, Failure> {
         let path = self.path(key)?;
-        let answer = self.objects.get_opts(&path, Question { head: true, ..Question::default() }).await;
+        let answer = self.objects.get_opts(&path, Question { head: true, ..question() }).await;
         let failure = match answer {
-            Ok(answer) => return Ok(Some(meta(key, &answer.meta))),
+            Ok(answer) => return Ok(Some(told(key, &answer))),
             Err(error) => Failure::from(error),
         };
         match failure.fault {
             fault if is_missing(&fault) => Ok(None),
             // A server without HEAD tells the same in the headers of a GET, whose body is left unread.
-            Fault::Status(StatusCode::METHOD_NOT_ALLOWED) => {
-                match self.objects.get_opts(&path, Question::default()).await {
-                    Ok(answer) => Ok(Some(meta(key, &answer.meta))),
-                    Err(error) => none_if_missing(error.into()),
-                }
-            }
+            Fault::Status(StatusCode::METHOD_NOT_ALLOWED) => match self.objects.get_opts(&path, question()).await {
+                Ok(answer) => Ok(Some(told(key, &answer))),
+                Err(error) => none_if_missing(error.into()),
+            },
             _ => Err(failure),
         }
     }
@@ -167,10 +166,10 @@ impl Remote {
             Ok(answer) => return self.fetched(key, answer, options).await,
             Err(failure) => failure,
         };
-        let (lesson, is_suffix) = match (&failure.fault, range) {
-            (Fault::NotSupported { .. }, ByteRange::Suffix(_)) => (Some(&self.learnt.no_suffixes), true),
-            (Fault::NotSupported { .. }, _) => (Some(&self.learnt.no_ranges), false),
-            (Fault::Amiss { .. }, _) => (None, false),
+        let suffix = match (&failure.fault, range) {
+            (Fault::NotSupported { .. }, ByteRange::Suffix(length)) => Some(*length),
+            (Fault::NotSupported { .. }, _) => return self.get_of_whole(key, options).await,
+            (Fault::Amiss { .. }, _) => None,
             _ => return self.answer_to(failure, key, options).await,
         };
         // An empty part and one past the end look the same to HTTP, and to neither can bytes be answered: the size
@@ -179,16 +178,25 @@ impl Remote {
             Headed::Answer(answer) => return Ok(answer),
             Headed::HasBytes { is_part } => is_part,
         };
-        // There are such bytes, and the server would not send them so. Of all bytes it may say so by sending the
-        // value whole, and a refusal that gives no reason may have been of a value that grew: neither teaches
-        // anything.
-        if let Some(lesson) = lesson.filter(|_| is_part) {
-            lesson.store(true, Relaxed);
+        // A refusal that gives no reason may have been of a value that grew: it teaches nothing.
+        let Some(length) = suffix else { return self.get_whole(key, options).await };
+        if is_part {
+            self.learnt.no_suffixes.store(true, Relaxed);
         }
-        match range {
-            ByteRange::Suffix(length) if is_suffix => Box::pin(self.get_suffix(key, *length, options)).await,
-            _ => self.get_whole(key, options).await,
+        Box::pin(self.get_suffix(key, length, options)).await
+    }
+
+    /// The same of a server that answered with the whole value. To a question for all bytes that is an answer, and
+    /// teaches nothing.
+    async fn get_of_whole(&self, key: &Key, options: &GetOptions) -> Result<Fetch, Failure> {
+        let fetch = self.get_whole(key, options).await?;
+        if let Fetch::Object(Object { meta, range, .. }) = &fetch
+            && !range.is_empty()
+            && *range != (0..meta.size)
+        {
+            self.learnt.no_ranges.store(true, Relaxed);
         }
+        Ok(fetch)
     }
 
     /// The end of a value from a server that counts from the beginning only: its size first, then that part of the
@@ -242,14 +250,14 @@ impl Remote {
                 ByteRange::From(start) => GetRange::Offset(*start),
                 ByteRange::Suffix(length) => GetRange::Suffix(*length),
             }),
-            ..Question::default()
+            ..question()
         };
         Ok(self.objects.get_opts(&self.path(key)?, question).await?)
     }
 
     /// Reads the bytes of an answer, after the conditions have been held against it: servers exist that ignore them.
     async fn fetched(&self, key: &Key, answer: GetResult, options: &GetOptions) -> Result<Fetch, Failure> {
-        let meta = meta(key, &answer.meta);
+        let meta = told(key, &answer);
         if let Some(answer) = judge(&meta, options)? {
             return Ok(answer);
         }
@@ -306,7 +314,23 @@ fn resolve(range: Option<&ByteRange>, size: u64) -> Result<Range<u64>, Failure> 
     Ok(range.map_or(Ok(0..size), |range| range.resolve(size))?)
 }
 
+/// A question of which the client knows how often it was asked.
+fn question() -> Question {
+    let mut question = Question::default();
+    question.extensions.insert(Tries::default());
+    question
+}
+
 /// What an answer tells of the value of `key`.
+fn told(key: &Key, answer: &GetResult) -> Meta {
+    let mut meta = meta(key, &answer.meta);
+    if let (None, Some(WeakTag(tag))) = (&meta.version.e_tag, answer.extensions.get::<WeakTag>()) {
+        meta.version.e_tag = Some(tag.as_str().into());
+    }
+    meta
+}
+
+/// What the metadata of an object tell of the value of `key`.
 pub(crate) fn meta(key: &Key, meta: &ObjectMeta) -> Meta {
     // Where a server does not tell the time, `object_store` makes it the epoch.
     let modified = u64::try_from(meta.last_modified.timestamp_millis()).ok().filter(|millis| *millis > 0);

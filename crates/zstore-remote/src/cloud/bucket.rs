@@ -31,9 +31,9 @@ impl Address<'_> {
     }
 
     /// Makes clients that know whose values they ask for.
-    pub(super) fn connector(&self, advice: &'static str, asks_twice: bool) -> Connector {
+    pub(super) fn connector(&self, settings: &RemoteBuilder, advice: &'static str, asks_twice: bool) -> Connector {
         let name = format!("{}://{}", self.scheme, self.bucket);
-        Connector { bucket: Some(Arc::new(Bucket { name, advice, asks_twice })) }
+        settings.connector(Some(Bucket { name, advice, asks_twice }))
     }
 
     pub(super) fn place(&self, objects: Arc<dyn ObjectStore>, has_suffixes: bool) -> Result<Place> {

@@ -28,7 +28,7 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         .with_url(url.as_str())
         .with_retry(settings.retry())
         .with_client_options(client_options(settings, endpoint.as_deref()))
-        .with_http_connector(address.connector(ADVICE, asks_twice));
+        .with_http_connector(address.connector(settings, ADVICE, asks_twice));
     let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
     address.place(Arc::new(store), true)

@@ -4,6 +4,7 @@
 //! - `requests`: how many requests each question costs;
 //! - `hostile`: servers that ignore, cut short, lie and fail;
 //! - `changing`: values that change while they are read;
+//! - `redirects`: values that moved, and what follows them;
 //! - `refusals`: statuses, and what a caller is told;
 //! - `opening`: URLs, options and names;
 //! - `secrets`: what must not be seen;
@@ -19,6 +20,7 @@ mod changing;
 mod folder;
 mod hostile;
 mod opening;
+mod redirects;
 mod refusals;
 mod requests;
 mod secrets;

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use zstore_core::{ErrorKind, Fetch, GetOptions, Key, Operation, ReadStore, Store};
+use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Key, Operation, ReadStore, Store};
 use zstore_remote::{RemoteBuilder, RemoteReader, RemoteStore};
 
 use crate::server::{Server, get_error, key, object, respond, whole};
@@ -102,4 +102,70 @@ async fn a_name_that_cannot_be_sent_is_refused_before_a_request() {
     let store = RemoteStore::from_url(&format!("file://{}", folder.path().display())).unwrap();
     let error = store.delete(&key).await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidKey, Operation::Delete));
+}
+
+#[tokio::test]
+async fn a_refusal_in_no_language_is_understood() {
+    // A page in Latin-1, as old servers have it.
+    let page = |status: &str| {
+        let mut page = respond(status, &["Content-Length: 4"], "").into_bytes();
+        page.extend(b"\xfcber");
+        page
+    };
+    let server = Server::answering(move |_, _| page("404 Not Found")).await;
+    assert_eq!(server.reader().get(&key(), &GetOptions::default()).await.unwrap(), Fetch::Missing);
+    let server = Server::answering(move |_, _| page("403 Forbidden")).await;
+    assert_eq!(get_error(&server.reader()).await.kind(), ErrorKind::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_refusal_that_does_not_end_is_not_waited_for() {
+    // Its text is a MiB short of what it promises, and the connection stays open until the client has enough.
+    let text = "x".repeat(1 << 20);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            asked.extend(byte);
+        }
+        let answer = respond("403 Forbidden", &["Content-Length: 2097152"], &text);
+        _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+        _ = held.recv();
+    });
+    let error = get_error(&RemoteBuilder::new(url).retries_max(0).open_reader().unwrap()).await;
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    drop(release);
+    serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_value_that_may_not_be_read_is_missing_only_where_that_was_asked_for() {
+    let code = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+    for (text, is_missing) in [(String::new(), true), (code("AccessDenied"), true), (code("InvalidAccessKeyId"), false)]
+    {
+        let length = format!("Content-Length: {}", text.len());
+        let server = Server::answering(move |asked, _| {
+            respond("403 Forbidden", &[&length], if asked.is_head() { "" } else { &text })
+        })
+        .await;
+        assert_eq!(get_error(&server.reader()).await.kind(), ErrorKind::PermissionDenied);
+        let builder = RemoteBuilder::new(server.url()).retries_max(0).forbidden_is_missing(true);
+        let reader = builder.open_reader().unwrap();
+        for range in [None, Some(ByteRange::Suffix(3))] {
+            let got = reader.get(&key(), &GetOptions { range, ..GetOptions::default() }).await;
+            match got {
+                Ok(fetch) => assert!(is_missing && fetch == Fetch::Missing),
+                Err(error) => assert!(!is_missing && error.kind() == ErrorKind::PermissionDenied, "{error}"),
+            }
+        }
+        assert_eq!(reader.head(&key()).await.unwrap(), None);
+    }
+    let server = Server::answering(|_, _| respond("401 Unauthorized", &["Content-Length: 0"], "")).await;
+    let reader = RemoteBuilder::new(server.url()).forbidden_is_missing(true).open_reader().unwrap();
+    assert_eq!(get_error(&reader).await.kind(), ErrorKind::PermissionDenied);
 }

@@ -47,12 +47,14 @@ impl Drop for Server {
 
 impl Server {
     /// Answers each request, on a connection of its own, with what `answer` makes of it and of how many came before.
-    pub(crate) async fn answering(answer: impl Fn(&Asked, usize) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) async fn answering<A: Into<Answer>>(
+        answer: impl Fn(&Asked, usize) -> A + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
-        let answer: Arc<Answers> = Arc::new(answer);
+        let answer: Arc<Answers> = Arc::new(move |asked, before| answer(asked, before).into());
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
@@ -86,7 +88,32 @@ impl Server {
     }
 }
 
-type Answers = dyn Fn(&Asked, usize) -> String + Send + Sync;
+type Answers = dyn Fn(&Asked, usize) -> Answer + Send + Sync;
+
+/// What goes over the wire.
+pub(crate) struct Answer {
+    bytes: Vec<u8>,
+    /// Whether the connection is torn down after it, rather than closed.
+    resets: bool,
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Self { bytes: text.into(), resets: false }
+    }
+}
+
+impl From<Vec<u8>> for Answer {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, resets: false }
+    }
+}
+
+impl Answer {
+    pub(crate) fn then_reset(self) -> Self {
+        Self { resets: true, ..self }
+    }
+}
 
 async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Asked>>>, answer: Arc<Answers>) {
     let mut text = Vec::new();
@@ -104,8 +131,12 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Asked>>>, answer: Arc<
     };
     let answer = answer(&asked, before);
     // A client that has heard enough may hang up.
-    _ = stream.write_all(answer.as_bytes()).await;
-    _ = stream.shutdown().await;
+    _ = stream.write_all(&answer.bytes).await;
+    if answer.resets {
+        stream.set_zero_linger().unwrap();
+    } else {
+        _ = stream.shutdown().await;
+    }
 }
 
 fn parse(text: &str) -> Asked {

@@ -1,0 +1,279 @@
+//! Waiting as long as an overloaded server asks to be left alone, and no longer than the caller would.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use object_store::{
+    HeaderMap,
+    client::{HttpError, HttpErrorKind},
+};
+use reqwest::{
+    StatusCode,
+    header::{DATE, HeaderName, RETRY_AFTER},
+};
+use tokio::time::sleep;
+use zstore_core::{Clock, SystemClock, Timestamp};
+
+use crate::fault::Refusal;
+
+/// How long, and how often, a caller is ready to be put off. `object_store` has the same numbers and keeps to them
+/// too, but it does not hear what the server asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) retries_max: usize,
+    /// How long after the first attempt another may be begun.
+    pub(crate) retry_time: Duration,
+}
+
+/// The attempts at one question. It travels with the requests, each a copy of the one before, that the question makes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tries(Arc<Mutex<Made>>);
+
+#[derive(Debug, Default)]
+struct Made {
+    attempts: usize,
+    /// How long the server was left alone in all.
+    waited: Duration,
+}
+
+impl Tries {
+    /// Counts an attempt.
+    pub(super) fn begin(&self) {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        made.attempts = made.attempts.saturating_add(1);
+    }
+
+    /// Whether there may be another attempt after so long, which is counted then. How long the attempts themselves
+    /// took is for `object_store` to see.
+    fn allow(&self, wait: Duration, patience: Patience) -> bool {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = made.waited.saturating_add(wait);
+        let is_allowed = made.attempts <= patience.retries_max && waited < patience.retry_time;
+        if is_allowed {
+            made.waited = waited;
+        }
+        is_allowed
+    }
+}
+
+impl Patience {
+    /// The error for a refusal that may pass, after the wait that the server asks for. If that is longer than the
+    /// caller would wait there is no wait, and the error says when the server wants to be asked again.
+    ///
+    /// What has no tries with it (a listing, a write) may wait once before an error it would get anyway: `object_store`
+    /// alone knows how many attempts are left to it.
+    pub(super) async fn heed(self, status: StatusCode, headers: &HeaderMap, tries: &Tries) -> HttpError {
+        let Some(wait) = wait_asked(headers) else {
+            return HttpError::new(HttpErrorKind::Request, Refusal::Status(status));
+        };
+        let refusal = Refusal::Busy { status, wait };
+        // `Decode` is the kind that is not tried again, `Request` the one that is.
+        if !tries.allow(wait, self) {
+            return HttpError::new(HttpErrorKind::Decode, refusal);
+        }
+        sleep(wait).await;
+        HttpError::new(HttpErrorKind::Request, refusal)
+    }
+}
+
+/// How long the server asks to be left alone. A date is held against the server's own, as clocks differ.
+fn wait_asked(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(asked)?;
+    let now = text(DATE).and_then(http_date).unwrap_or_else(|| SystemClock::new().now());
+    Some(until.since(now).unwrap_or_default())
+}
+
+/// A date as HTTP has it: `Sun, 06 Nov 1994 08:49:37 GMT`. Its two obsolete forms have not been sent for decades.
+fn http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, text) = text.split_once(", ")?;
+    let fields: Vec<&str> = text.strip_suffix(" GMT")?.split([' ', ':']).collect();
+    let &[day, month, year, hour, minute, second] = &fields[..] else { return None };
+    let month = MONTHS.iter().position(|name| *name == month)?;
+    let number = |text: &str, max: u64| text.parse::<u64>().ok().filter(|number| *number <= max);
+    let (day, year) = (number(day, 31)?, number(year, 9999)?);
+    let (hour, minute, second) = (number(hour, 23)?, number(minute, 59)?, number(second, 60)?);
+    // A year that begins in March has its leap day last: its months are 153 days for every five.
+    let (year, month) = if month < 2 { (year.checked_sub(1)?, month as u64 + 10) } else { (year, month as u64 - 2) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    // The first of March of the year 0 is day 1 of this count, and 1 January 1970 is day 719,469 of it.
+    let days = days.checked_sub(719_469)?;
+    Some(Timestamp::from_millis(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
+    use async_trait::async_trait;
+    use object_store::{
+        BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
+        client::{HttpClient, HttpConnector, HttpRequest, HttpResponse, HttpService},
+        http::HttpBuilder,
+    };
+    use tokio::time::Instant;
+    use zstore_core::{Error, ErrorKind, GetOptions, Key, Operation, Prefix};
+
+    use super::*;
+    use crate::{
+        client::{Connector, Frank, redirects::Redirects},
+        remote::Remote,
+    };
+
+    /// A status, and what its `Retry-After` says.
+    type Refused = (u16, Option<&'static str>);
+
+    /// Answers from a list, then with a value of five bytes.
+    #[derive(Clone, Debug, Default)]
+    struct Script {
+        answers: Arc<Mutex<VecDeque<Refused>>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    #[async_trait]
+    impl HttpService for Script {
+        async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            self.asked.fetch_add(1, SeqCst);
+            let (status, retry_after) = self.answers.lock().unwrap().pop_front().unwrap_or((200, None));
+            let body = if request.method() == reqwest::Method::HEAD { "" } else { "value" };
+            let mut response = HttpResponse::new(body.to_owned().into());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            response.headers_mut().insert("content-length", "5".parse().unwrap());
+            response.headers_mut().insert(DATE, "Sun, 06 Nov 1994 12:00:00 GMT".parse().unwrap());
+            if let Some(after) = retry_after {
+                response.headers_mut().insert(RETRY_AFTER, after.parse().unwrap());
+            }
+            Ok(response)
+        }
+    }
+
+    /// Has a script for a server.
+    #[derive(Debug)]
+    struct Scripted(Script, Patience);
+
+    impl HttpConnector for Scripted {
+        fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+            let client = HttpClient::new(self.0.clone());
+            let settings = Connector { patience: self.1, forbidden_is_missing: false, bucket: None };
+            Ok(HttpClient::new(Frank { redirects: Redirects::new(client.clone(), options), client, settings }))
+        }
+    }
+
+    const PATIENCE: Patience = Patience { retries_max: 3, retry_time: Duration::from_secs(15) };
+
+    /// What comes of a get of a value behind these answers, how many requests it makes and how many seconds it takes.
+    async fn get(answers: &[Refused], patience: Patience) -> (Result<String, Error>, usize, u64) {
+        let script = Script::default();
+        script.answers.lock().unwrap().extend(answers);
+        let Patience { retries_max: max_retries, retry_time: retry_timeout } = patience;
+        let store: Arc<dyn ObjectStore> = Arc::new(
+            HttpBuilder::new()
+                .with_url("http://scripted/")
+                .with_retry(RetryConfig { max_retries, retry_timeout, backoff: BackoffConfig::default() })
+                .with_http_connector(Scripted(script.clone(), patience))
+                .build()
+                .unwrap(),
+        );
+        let (remote, key, begun) =
+            (Remote::of(store, Prefix::root(), "scripted"), Key::new("k").unwrap(), Instant::now());
+        let got = remote.get(&key, &GetOptions::default()).await;
+        let got = got.map_err(|failure| remote.error(Operation::Get, &key, failure));
+        let bytes = got.map(|fetch| String::from_utf8(fetch.into_object().unwrap().bytes.into()).unwrap());
+        (bytes, script.asked.load(SeqCst), begun.elapsed().as_secs())
+    }
+
+    const BUSY: Refused = (503, Some("4"));
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_busy_is_asked_again_when_it_wants_to_be() {
+        for (answers, seconds) in [
+            (&[BUSY][..], 4),
+            (&[(429, Some("4")), (503, None), (500, Some("Sun, 06 Nov 1994 12:00:05 GMT"))], 9),
+            (&[(408, Some("0"))], 0),
+            (&[(503, Some("soon"))], 0),
+        ] {
+            let (got, asked, took) = get(answers, PATIENCE).await;
+            assert_eq!((got.unwrap().as_str(), asked), ("value", answers.len() + 1), "{answers:?}");
+            // Each attempt waits a moment of its own besides, which grows from a tenth of a second.
+            assert!((seconds..seconds + 2).contains(&took), "{took} for {answers:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stays_busy_is_asked_as_often_as_was_set_and_not_waited_for_in_vain() {
+        for retries_max in 0..3 {
+            let (got, asked, took) = get(&[BUSY; 9], Patience { retries_max, ..PATIENCE }).await;
+            assert_eq!((got.unwrap_err().kind(), asked), (ErrorKind::Unavailable, retries_max + 1));
+            let waits = 4 * retries_max as u64;
+            assert!((waits..waits + 2).contains(&took), "{took} for {retries_max}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_longer_than_the_time_for_retries_is_an_error_at_once_that_tells_it() {
+        for (answers, asked, seconds, wait) in [
+            (&[(429, Some("15"))][..], 1, 0, 15),
+            (&[(503, Some("3600"))], 1, 0, 3600),
+            (&[(503, Some("Sun, 06 Nov 1994 13:00:00 GMT"))], 1, 0, 3600),
+            // The second would end later than the time allows.
+            (&[(503, Some("9")), (503, Some("8"))], 2, 9, 8),
+        ] {
+            let (got, made, took) = get(answers, PATIENCE).await;
+            let error = got.unwrap_err();
+            assert_eq!((error.kind(), made, took), (ErrorKind::Unavailable, asked, seconds), "{error}");
+            assert!(error.to_string().ends_with(&format!("asks to be left alone for {wait} s")), "{error}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_http_writes_them() {
+        for (text, seconds) in [
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+            ("Tue, 29 Feb 2000 23:59:60 GMT", 951_868_800),
+            ("Fri, 31 Dec 2100 12:00:00 GMT", 4_133_937_600),
+        ] {
+            assert_eq!(http_date(text), Some(Timestamp::from_millis(seconds * 1000)), "{text}");
+        }
+        for text in [
+            "",
+            "Sun, 06 Nov 1994",
+            "Sun, 06 Nov 1994 08:49:37 +0100",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 99999999999999999999 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sat, 01 Jan 0000 00:00:00 GMT",
+        ] {
+            assert_eq!(http_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_by_a_date_on_the_servers_own_clock() {
+        let wait = |after: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, after.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            wait_asked(&headers).map(|wait| wait.as_secs())
+        };
+        let (noon, later) = ("Sun, 06 Nov 1994 12:00:00 GMT", "Sun, 06 Nov 1994 12:01:30 GMT");
+        assert_eq!(wait("7", None), Some(7));
+        assert_eq!(wait(later, Some(noon)), Some(90));
+        assert_eq!(wait(noon, Some(later)), Some(0), "it is over");
+        assert_eq!(wait(noon, None), Some(0), "by the clock of this machine");
+        assert_eq!((wait("soon", None), wait("-1", None), wait("", None)), (None, None, None));
+        assert_eq!(wait_asked(&HeaderMap::new()), None);
+    }
+}
