@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Every crate and its layer.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("zstore-core", 0),
     ("zstore-policy", 0),
     ("zstore-memory", 1),
@@ -21,16 +21,18 @@ const LAYERS: [(&str, u8); 12] = [
     ("zstore-testkit", 1),
     ("zstore-cache", 2),
     ("zstore-zarrs", 3),
+    ("zstore-object-store", 3),
     ("zstore-cli", 4),
 ];
 /// Crates that see less than their layer would let them: all they may depend on, and why.
-const CLOSER: [(&str, &[&str], &str); 2] = [
+const CLOSER: [(&str, &[&str], &str); 3] = [
     (
         "zstore-cache",
         &["zstore-core", "zstore-directory", "zstore-format", "zstore-policy"],
         "a cache does not know which stores it holds",
     ),
     ("zstore-zarrs", &["zstore-core"], "it adapts any store"),
+    ("zstore-object-store", &["zstore-core"], "it adapts any store"),
 ];
 /// For tests only.
 const TESTKIT: &str = "zstore-testkit";
@@ -116,6 +118,7 @@ mod tests {
             ("zstore-cache", "zstore-local", "which stores"),
             ("zstore-cache", "zstore-testkit", "tests only"),
             ("zstore-zarrs", "zstore-cache", "any store"),
+            ("zstore-object-store", "zstore-cache", "any store"),
             ("zstore-cli", "xtask", "outside"),
         ] {
             let found = found(Package::planted(name, &[seen], &[]));
