@@ -12,6 +12,7 @@ use object_store::{
     multipart::MultipartStore,
     path::Path,
 };
+use zstore_cache::CacheStore;
 use zstore_core::{ErrorKind, Key, ReadOnly, ReadStore, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_object_store::{Objects, store_error};
@@ -113,8 +114,10 @@ async fn an_update_of_no_telling_version_fails_in_a_way_that_ends_a_loop() {
 async fn what_is_read_only_refuses_every_write_and_answers_every_read() {
     let store = Arc::new(MemoryStore::new());
     store.put(&Key::new("a").unwrap(), "value").await.unwrap();
+    let (source, tier) = (Arc::new(ReadOnly::new(Arc::clone(&store))), Arc::new(MemoryStore::new()));
+    let cached = Arc::new(CacheStore::builder(source, tier).build().await.unwrap());
     let writable_underneath: Arc<dyn ReadStore> = Arc::<MemoryStore>::clone(&store);
-    for store in [writable_underneath, Arc::new(ReadOnly::new(Arc::clone(&store)))] {
+    for store in [writable_underneath, Arc::new(ReadOnly::new(Arc::clone(&store))), cached] {
         let objects = Objects::read_only(store);
         let (a, b) = (Path::from("a"), Path::from("b"));
         let create = CopyOptions::new().with_mode(CopyMode::Create);

@@ -56,3 +56,4 @@ suite!(memory, updates: true);
 suite!(local, updates: false);
 suite!(cached_memory, updates: true);
 suite!(cached_local, updates: false);
+suite!(cached_objects, updates: true);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use object_store::ObjectStore;
+use object_store::{ObjectStore, memory::InMemory};
 use tempfile::TempDir;
 use zstore_cache::CacheStore;
-use zstore_core::Store;
+use zstore_core::{Prefix, Store};
 use zstore_local::LocalStore;
 use zstore_memory::MemoryStore;
 use zstore_object_store::Objects;
+use zstore_remote::RemoteStore;
 
 /// Objects, and the directories they live in until it is dropped.
 pub(crate) struct World {
@@ -47,4 +48,13 @@ pub(crate) async fn cached_local() -> World {
     let tier = Arc::new(LocalStore::create_cache(kept.path()).unwrap());
     let cache = CacheStore::builder(source, tier).max_size(256 << 20).build().await.unwrap();
     World::new(cache, [below, kept])
+}
+
+/// A cache directory before what is `object_store`'s own, as before a bucket.
+pub(crate) async fn cached_objects() -> World {
+    let kept = tempfile::tempdir().unwrap();
+    let source = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "bucket"));
+    let tier = Arc::new(LocalStore::create_cache(kept.path()).unwrap());
+    let cache = CacheStore::builder(source, tier).max_size(256 << 20).build().await.unwrap();
+    World::new(cache, [kept])
 }
