@@ -1,4 +1,4 @@
-//! zarrs over stores of the contract.
+//! zarrs over stores of the contract, and stores over zarrs.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod arrays;
@@ -6,4 +6,7 @@ mod cached;
 mod counted;
 mod defects;
 mod parts;
+mod shifting;
+mod source;
 mod suite;
+mod sync;
