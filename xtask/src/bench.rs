@@ -40,3 +40,9 @@ pub(crate) fn reopen(effort: Effort) -> Outcome {
         ["bench", "--package", "zstore-benches", "--bench", "reopen", "--", "--directory", scratch, "--quick"];
     cargo(if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] }, &[])
 }
+
+/// Counts what a web server is asked: see `benches/requests/main.rs`, which prints a table.
+pub(crate) fn requests() -> Outcome {
+    // Counts are the same in every profile, and this one is built already.
+    cargo(&["bench", "--profile", "dev", "--package", "zstore-benches", "--bench", "requests"], &[])
+}

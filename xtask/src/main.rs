@@ -28,6 +28,7 @@ usage: cargo xtask <command>
   soak --minutes N processes that share a cache directory are killed for so long
   bench reopen [--quick]
                    opening full caches, beside foyer and readdir + stat
+  bench requests   requests and bytes of sharded reads, beside zarrs_object_store
   servers [-- COMMAND ...]
                    real servers for the tests of remotes, while a command runs
   tidy             the rules of the project that no compiler knows
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["soak", "--minutes", minutes] => soak::run(minutes),
         ["bench", "reopen"] => bench::reopen(bench::Effort::Full),
         ["bench", "reopen", "--quick"] => bench::reopen(bench::Effort::Quick),
+        ["bench", "requests"] => bench::requests(),
         ["servers"] => servers::run(&[]),
         ["servers", "--", ref command @ ..] => servers::run(command),
         ["tidy"] => tidy::run(),
