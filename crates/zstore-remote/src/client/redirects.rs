@@ -57,11 +57,16 @@ impl Redirects {
         let mut is_home = true;
         for _ in 0..=HOPS_MAX {
             let client = if is_home { &self.home } else { self.abroad()? };
-            let response = client.execute(request.clone()).await?;
+            let mut response = client.execute(request.clone()).await?;
             if !is_move(response.status()) {
                 return Ok(response);
             }
             let next = next(&at, &response)?;
+            if is_folder_of(&next, &at) {
+                // Behind it are a list for people or a refusal, and no value.
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                return Ok(response);
+            }
             if next.origin() != at.origin() {
                 // It stays so if the way leads back: who answers in between may have chosen that way.
                 is_home = false;
@@ -82,6 +87,11 @@ impl Redirects {
         let client = client.map_err(|error| HttpError::new(HttpErrorKind::Decode, error))?;
         Ok(self.abroad.get_or_init(|| client))
     }
+}
+
+/// Whether a web server says that what was asked for is a folder: it asks for a slash behind the name.
+fn is_folder_of(next: &Url, at: &Url) -> bool {
+    next.host() == at.host() && next.path().strip_suffix('/') == Some(at.path())
 }
 
 fn is_move(status: StatusCode) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zstore_core::{ByteRange, ErrorKind, GetOptions, ReadStore};
+use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, ReadStore};
 use zstore_remote::RemoteBuilder;
 
 use crate::server::{Asked, Server, get_error, key, object, part, respond, whole};
@@ -41,6 +41,22 @@ async fn a_value_that_moved_is_followed_with_the_same_question() {
         let asked = &server.asked()[1];
         assert_eq!((asked.target.as_str(), asked.header("range")), ("/elsewhere", Some("bytes=-3")));
     }
+}
+
+#[tokio::test]
+async fn a_folder_that_a_server_lists_for_people_is_no_value() {
+    let server = Server::answering(|asked, _| match asked.target.as_str() {
+        "/k" => moved("301 Moved Permanently", "/k/"),
+        _ => whole(asked, "\"a\"", "<html>Index of k</html>"),
+    })
+    .await;
+    let reader = server.reader();
+    for range in [None, Some(ByteRange::Suffix(3))] {
+        let options = GetOptions { range, ..GetOptions::default() };
+        assert_eq!(reader.get(&key(), &options).await.unwrap(), Fetch::Missing);
+    }
+    assert_eq!(reader.head(&key()).await.unwrap(), None);
+    assert_eq!(server.asked().len(), 3, "what is behind the slash is not asked for");
 }
 
 #[tokio::test]
