@@ -32,7 +32,7 @@ pub(crate) fn open(name: &str) -> Result<Arc<dyn ReadStore>, Problem> {
 pub(crate) fn open_remote(url: &str) -> Result<Arc<RemoteReader>, Problem> {
     let environment =
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Arc::new(RemoteBuilder::new(url).options_if_known(environment).open_reader()?))
+    Ok(Arc::new(RemoteBuilder::new(url).environment(environment).open_reader()?))
 }
 
 /// Whether it is the path of a file of this machine, or the URL of one.

@@ -7,10 +7,15 @@ use zstore_core::{ErrorKind, Operation, Result};
 
 use crate::{
     client::{Bucket, Connector, Patience},
+    environment::Environment,
     place::{Place, refuse},
     reader::RemoteReader,
     store::RemoteStore,
 };
+
+/// Twice what fills a line of 1 Gbit/s with chunks of 64 KiB at a round trip of 30 ms (60), and an eighth of the file
+/// descriptors that a process usually has.
+const REQUESTS_MAX: usize = 128;
 
 /// How to open a URL.
 ///
@@ -23,7 +28,7 @@ use crate::{
 /// | `az://container/prefix` | a container, with feature `azure` | `account_name`, `account_key`, ... |
 ///
 /// The options are those of `object_store`. The environment is not read; a program that wants it to be hands it on by
-/// [`options_if_known`](Self::options_if_known). A name and password in a URL are sent as basic authorization. A
+/// [`environment`](Self::environment). A name and password in a URL are sent as basic authorization. A
 /// query is sent with every request.
 ///
 /// # Examples
@@ -39,9 +44,10 @@ use crate::{
 pub struct RemoteBuilder {
     pub(crate) url: String,
     options: Vec<(String, String)>,
-    options_if_known: Vec<(String, String)>,
+    pub(crate) environment: Environment,
     retries_max: usize,
     retry_time: Duration,
+    requests_max: usize,
     connect_time_out: Duration,
     silence_time_out: Duration,
     certificates: Vec<Certificate>,
@@ -50,15 +56,16 @@ pub struct RemoteBuilder {
 
 impl RemoteBuilder {
     /// To open `url`, with settings made for a person who waits: three retries within 15 s, 5 s to connect, 30 s of
-    /// silence.
+    /// silence, and 128 requests at once.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             options: Vec::new(),
-            options_if_known: Vec::new(),
+            environment: Environment::default(),
             retries_max: 3,
             retry_time: Duration::from_secs(15),
+            requests_max: REQUESTS_MAX,
             connect_time_out: Duration::from_secs(5),
             silence_time_out: Duration::from_secs(30),
             certificates: Vec::new(),
@@ -73,14 +80,27 @@ impl RemoteBuilder {
         self
     }
 
-    /// Takes the options that the URL's scheme knows from `pairs`, such as the variables of the environment, and
-    /// leaves the others. Those set by [`option`](Self::option) win.
+    /// Takes what the URL's scheme knows of these variables, such as those of the process, and leaves the others.
+    /// What [`option`](Self::option) sets wins.
+    ///
+    /// | scheme | variables besides those named like options |
+    /// |---|---|
+    /// | `s3://` | `AWS_PROFILE`, `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`: region, endpoint and keys of a profile are read from these files, or from those in `~/.aws`, for what no variable says |
+    /// | `gs://` | `GOOGLE_APPLICATION_CREDENTIALS` |
+    /// | `az://` | `AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_KEY` |
+    ///
+    /// # Examples
+    /// ```
+    /// # use zstore_remote::RemoteBuilder;
+    /// let builder = RemoteBuilder::new("s3://bucket/data.zarr").environment(std::env::vars());
+    /// # drop(builder);
+    /// ```
     #[must_use]
-    pub fn options_if_known<K: Into<String>, V: Into<String>>(
+    pub fn environment<K: Into<String>, V: Into<String>>(
         mut self,
-        pairs: impl IntoIterator<Item = (K, V)>,
+        variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        self.options_if_known.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self.environment.extend(variables);
         self
     }
 
@@ -98,6 +118,14 @@ impl RemoteBuilder {
         self
     }
 
+    /// How many requests may be under way at once, at least one; the others wait their turn. Each takes a connection,
+    /// and so a file descriptor, where the server does not speak HTTP/2.
+    #[must_use]
+    pub const fn requests_max(mut self, requests_max: usize) -> Self {
+        self.requests_max = requests_max;
+        self
+    }
+
     /// How long making a connection may take.
     #[must_use]
     pub const fn connect_time_out(mut self, time_out: Duration) -> Self {
@@ -110,6 +138,18 @@ impl RemoteBuilder {
     #[must_use]
     pub const fn silence_time_out(mut self, time_out: Duration) -> Self {
         self.silence_time_out = time_out;
+        self
+    }
+
+    /// Takes a value that may not be read for one that is not there. A bucket that may be read and not listed answers
+    /// so for what it does not have: to a reader of Zarr, every chunk that was never written.
+    ///
+    /// Off unless asked for, as with it a permission taken away looks like missing data, which Zarr readers fill in.
+    /// A refusal that names another reason than denied access, such as a key that is unknown, stays an error where
+    /// the answer has a text; one to a HEAD has none.
+    #[must_use]
+    pub const fn forbidden_is_missing(mut self, is_missing: bool) -> Self {
+        self.forbidden_is_missing = is_missing;
         self
     }
 
@@ -154,7 +194,7 @@ impl RemoteBuilder {
     /// The options with their keys parsed by `parse`; those that win come last.
     pub(crate) fn known_options<K>(&self, scheme: &str, parse: impl Fn(&str) -> Option<K>) -> Result<Vec<(K, String)>> {
         let parse = |key: &str| parse(&key.to_ascii_lowercase());
-        let known = self.options_if_known.iter().filter_map(|(key, value)| Some((parse(key)?, value.clone())));
+        let known = self.environment.iter().filter_map(|(key, value)| Some((parse(key)?, value.to_owned())));
         let mut all: Vec<(K, String)> = known.collect();
         for (key, value) in &self.options {
             let Some(key) = parse(key) else {
@@ -179,32 +219,22 @@ impl RemoteBuilder {
 
     /// Makes the clients of what is opened.
     pub(crate) fn connector(&self, bucket: Option<Bucket>) -> Connector {
-        let Self { retries_max, retry_time, forbidden_is_missing, .. } = *self;
-        Connector { patience: Patience { retries_max, retry_time }, forbidden_is_missing, bucket: bucket.map(Arc::new) }
-    }
-
-    /// Takes a value that may not be read for one that is not there. A bucket that may be read and not listed answers
-    /// so for what it does not have: to a reader of Zarr, every chunk that was never written.
-    ///
-    /// Off unless asked for, as with it a permission taken away looks like missing data, which Zarr readers fill in.
-    /// A refusal that names another reason than denied access, such as a key that is unknown, stays an error where
-    /// the answer has a text; one to a HEAD has none.
-    #[must_use]
-    pub const fn forbidden_is_missing(mut self, is_missing: bool) -> Self {
-        self.forbidden_is_missing = is_missing;
-        self
+        let Self { retries_max, retry_time, requests_max, forbidden_is_missing, .. } = *self;
+        let patience = Patience { retries_max, retry_time };
+        Connector { patience, requests_max, forbidden_is_missing, bucket: bucket.map(Arc::new) }
     }
 }
 
 /// Shows neither the URL nor the values of options, where secrets are.
 impl fmt::Debug for RemoteBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = |pairs: &[(String, String)]| pairs.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        let options: Vec<&str> = self.options.iter().map(|(key, _)| key.as_str()).collect();
         f.debug_struct("RemoteBuilder")
-            .field("options", &keys(&self.options))
-            .field("options_if_known", &keys(&self.options_if_known))
+            .field("options", &options)
+            .field("variables", &self.environment.iter().count())
             .field("retries_max", &self.retries_max)
             .field("retry_time", &self.retry_time)
+            .field("requests_max", &self.requests_max)
             .field("connect_time_out", &self.connect_time_out)
             .field("silence_time_out", &self.silence_time_out)
             .field("certificates", &self.certificates.len())

@@ -2,6 +2,7 @@
 
 mod answer;
 mod credentials;
+mod limit;
 mod patience;
 mod redirects;
 
@@ -23,6 +24,7 @@ use tokio::runtime::Handle;
 use crate::fault::Refusal;
 use answer::{Asked, cut_short, for_good, set_weak_tag_aside};
 use credentials::{asks_for_credentials, find_credentials};
+use limit::{Limit, held};
 use redirects::Redirects;
 
 /// Makes clients that keep the status of a refusal as a [`Refusal`] in the chain of the error. `object_store` keeps
@@ -31,6 +33,8 @@ use redirects::Redirects;
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     pub(crate) patience: Patience,
+    /// How many requests may be under way at once.
+    pub(crate) requests_max: usize,
     /// Whether a value that may not be read is one that is not there.
     pub(crate) forbidden_is_missing: bool,
     /// What values live in, if it is a bucket: then a 404 may speak of it, and credentials may be asked for.
@@ -53,7 +57,8 @@ impl HttpConnector for Connector {
         install_tls();
         let client = ReqwestConnector::default().connect(options)?;
         let redirects = Redirects::new(client.clone(), options);
-        Ok(HttpClient::new(Frank { client, redirects, settings: self.clone() }))
+        let limit = Limit::new(self.requests_max);
+        Ok(HttpClient::new(Frank { client, redirects, limit, settings: self.clone() }))
     }
 }
 
@@ -68,6 +73,7 @@ fn install_tls() {
 struct Frank {
     client: HttpClient,
     redirects: Redirects,
+    limit: Limit,
     settings: Connector,
 }
 
@@ -84,11 +90,15 @@ impl HttpService for Frank {
         let asked = Asked::of(&request);
         let tries = request.extensions().get::<Tries>().cloned().unwrap_or_default();
         tries.begin();
+        let place = self.limit.enter().await;
         let response = self.redirects.follow(request).await?;
         let status = response.status();
         if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+            // Whoever waits to try again keeps nobody from trying.
+            drop(place);
             return Err(self.settings.patience.heed(status, response.headers(), &tries).await);
         }
+        let response = held(response, place);
         if status.is_client_error() { self.refused(response, &asked).await } else { self.answered(response, &asked) }
     }
 }

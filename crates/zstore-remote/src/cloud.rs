@@ -8,6 +8,8 @@ mod bucket;
 #[cfg(feature = "gcp")]
 mod gs;
 #[cfg(feature = "aws")]
+mod profile;
+#[cfg(feature = "aws")]
 mod s3;
 
 use url::Url;

@@ -6,6 +6,7 @@
 //! - [`RemoteStore`]: a remote that can be written as well: `s3://`, `gs://`, `az://`, `file://`;
 //! - [`RemoteBuilder`]: time-outs, retries, certificates and a scheme's own options;
 //! - `place`: what a URL names, and how it is shown without its secrets;
+//! - `environment`: variables that a program hands on;
 //! - `cloud`: opening buckets and containers, where the features are on;
 //! - `client`: the HTTP client below, and how its refusals keep their status;
 //! - `remote`: one question, one request, and what to do about servers that answer another;
@@ -47,6 +48,7 @@ mod body;
 mod builder;
 mod client;
 mod cloud;
+mod environment;
 mod fault;
 mod listing;
 mod place;

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{Connector, Frank, redirects::Redirects},
+        client::{Connector, Frank, limit::Limit, redirects::Redirects},
         remote::Remote,
     };
 
@@ -147,8 +147,9 @@ mod tests {
     impl HttpConnector for Scripted {
         fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
             let client = HttpClient::new(self.0.clone());
-            let settings = Connector { patience: self.1, forbidden_is_missing: false, bucket: None };
-            Ok(HttpClient::new(Frank { redirects: Redirects::new(client.clone(), options), client, settings }))
+            let settings = Connector { patience: self.1, requests_max: 1, forbidden_is_missing: false, bucket: None };
+            let (redirects, limit) = (Redirects::new(client.clone(), options), Limit::new(1));
+            Ok(HttpClient::new(Frank { redirects, client, limit, settings }))
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is peculiar to the clouds.
 
-use std::error::Error as _;
+use std::{error::Error as _, fs};
 
 use zstore_core::{ErrorKind, Fetch, GetOptions, ReadStore};
 use zstore_remote::{RemoteBuilder, RemoteStore};
@@ -78,6 +78,82 @@ async fn without_credentials_one_line_says_how_to_give_them() {
         assert_eq!(error.to_string(), line);
         assert!(error.source().is_some());
     }
+}
+
+/// A folder with the two files of AWS's command line, and the variables that name them.
+fn profiles(endpoint: &str) -> (tempfile::TempDir, Vec<(&'static str, String)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[default]\nregion = us-east-1\n[profile field]\nregion = eu-central-1\nendpoint_url = {endpoint}\n\
+         [profile desk]\nsso_session = corp\n"
+    );
+    let credentials = "[field]\naws_access_key_id = FIELDKEY\naws_secret_access_key = hush\n";
+    fs::write(folder.path().join("config"), config).unwrap();
+    fs::write(folder.path().join("credentials"), credentials).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let variables = vec![("AWS_CONFIG_FILE", path("config")), ("AWS_SHARED_CREDENTIALS_FILE", path("credentials"))];
+    (folder, variables)
+}
+
+#[tokio::test]
+async fn a_profile_gives_what_no_variable_says() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", "value")).await;
+    let (_folder, variables) = profiles(&server.url());
+    let builder = RemoteBuilder::new("s3://bucket").environment(variables).environment([("AWS_PROFILE", "field")]);
+    let signed_by = async |builder: RemoteBuilder| {
+        builder.open_reader().unwrap().get(&key(), &GetOptions::default()).await.unwrap();
+        server.asked().last().unwrap().header("authorization").unwrap_or_default().to_owned()
+    };
+    let signature = signed_by(builder.clone()).await;
+    assert!(signature.contains("Credential=FIELDKEY/") && signature.contains("/eu-central-1/s3"), "{signature}");
+    // Credentials come all from one place, and what is said nearer wins.
+    let own = builder.environment([("AWS_ACCESS_KEY_ID", "OWN"), ("AWS_SECRET_ACCESS_KEY", "hush")]);
+    let signature = signed_by(own.clone()).await;
+    assert!(signature.contains("Credential=OWN/") && signature.contains("/eu-central-1/s3"), "{signature}");
+    let signature = signed_by(own.option("region", "us-west-2")).await;
+    assert!(signature.contains("/us-west-2/s3"), "{signature}");
+}
+
+#[test]
+fn a_profile_that_cannot_be_used_is_told_of_with_what_to_do() {
+    let (_folder, variables) = profiles("http://127.0.0.1:1");
+    let open = |more: [(&str, &str); 2]| {
+        RemoteBuilder::new("s3://bucket").environment(variables.clone()).environment(more).open_reader()
+    };
+    let error = open([("AWS_PROFILE", "feild"), ("", "")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("no profile \"feild\""), "{error}");
+    let error = open([("AWS_PROFILE", "desk"), ("", "")]).unwrap_err();
+    assert!(error.to_string().contains("aws configure export-credentials --profile desk"), "{error}");
+    assert!(open([("AWS_PROFILE", "desk"), ("AWS_SKIP_SIGNATURE", "true")]).is_ok(), "a public bucket needs none");
+    assert!(open([("", ""), ("", "")]).is_ok(), "nobody chose a profile");
+}
+
+#[tokio::test]
+async fn who_reads_at_ones_own_cost_says_so_in_every_request() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", "value")).await;
+    let builder = s3(&server).option("skip_signature", "false").option("access_key_id", "id");
+    let builder = builder.option("secret_access_key", "hush").environment([("AWS_REQUEST_PAYER", "true")]);
+    builder.open_reader().unwrap().get(&key(), &GetOptions::default()).await.unwrap();
+    assert_eq!(server.asked()[0].header("x-amz-request-payer"), Some("requester"));
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn a_connection_string_says_whose_container_and_where() {
+    let server = Server::answering(|asked, _| whole(asked, "\"a\"", "value")).await;
+    let text =
+        format!("DefaultEndpointsProtocol=http;AccountName=me;AccountKey=c2VjcmV0;BlobEndpoint={}me;", server.url());
+    let open = |text: &str| {
+        RemoteBuilder::new("az://box").environment([("AZURE_STORAGE_CONNECTION_STRING", text)]).open_reader()
+    };
+    // What is answered is not as Azure would have it.
+    let _ = open(&text).unwrap().head(&key()).await;
+    let asked = &server.asked()[0];
+    assert_eq!(asked.target, "/me/box/k");
+    assert!(asked.header("authorization").unwrap().starts_with("SharedKey me:"), "{asked:?}");
+    let error = open("AccountName").unwrap_err().to_string();
+    assert!(error.contains("AZURE_STORAGE_CONNECTION_STRING is not made of NAME=VALUE"), "{error}");
 }
 
 #[cfg(feature = "azure")]

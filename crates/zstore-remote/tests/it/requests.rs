@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Prefix, ReadStore, ReadStoreExt, StoreExt, Version};
+use zstore_core::{
+    ByteRange, ErrorKind, Fetch, GetOptions, Key, Operation, Prefix, ReadStore, ReadStoreExt, StoreExt, Version,
+};
 use zstore_origin::{Counts, Origin};
-use zstore_remote::RemoteReader;
-use zstore_testkit::MapStore;
+use zstore_remote::{RemoteBuilder, RemoteReader};
+use zstore_testkit::{Gated, MapStore, Recorder};
 
 use crate::server::key;
 
@@ -116,4 +118,28 @@ async fn a_web_server_is_not_asked_to_list() {
     assert!(error.to_string().contains("does not list"), "{error}");
     assert_eq!(reader.list_all(&Prefix::root()).await.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(origin.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_allowed() {
+    let store = Arc::new(Recorder::new(Gated::new(MapStore::new())));
+    let keys: Vec<Key> = (0..20).map(|at| Key::new(format!("{at}")).unwrap()).collect();
+    for key in &keys {
+        store.put(key, vec![7; 1 << 20]).await.unwrap();
+    }
+    store.clear();
+    let origin = Origin::builder(Arc::clone(&store) as Arc<dyn ReadStore>).bind().await.unwrap();
+    let reader = RemoteBuilder::new(origin.url()).requests_max(2).open_reader().unwrap();
+    let held = store.inner().hold(Operation::Get);
+    let reads = keys.into_iter().map(|key| {
+        let reader = reader.clone();
+        tokio::spawn(async move { reader.get_bytes(&key).await.unwrap().unwrap().len() })
+    });
+    let reads: Vec<_> = reads.collect();
+    held.arrived(2).await;
+    held.release();
+    for read in reads {
+        assert_eq!(read.await.unwrap(), 1 << 20);
+    }
+    assert_eq!((store.count(), store.in_flight_max()), (20, 2));
 }
