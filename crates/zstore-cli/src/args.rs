@@ -2,12 +2,14 @@
 
 mod cache;
 mod refusal;
+mod remote;
 mod source;
 
 pub(crate) use cache::{
     CacheCommand, ClearOptions, InspectOptions, ListOptions, Measure, Order, PruneOptions, StatsOptions, TopOptions,
     VerifyOptions,
 };
+pub(crate) use remote::RemoteOptions;
 pub(crate) use source::{CacheBounds, CatOptions, InfoOptions, LookOptions, LsOptions, PathOptions, WarmOptions};
 
 use std::{ffi::OsString, path::PathBuf};
@@ -89,7 +91,7 @@ pub(crate) struct DemoOptions {
     /// A Zarr v2 or v3 hierarchy: a directory, or an http, https, file, s3, gs or az URL
     ///
     /// URLs of clouds (s3://, gs://, az://) take credentials and regions from the environment, in variables such as
-    /// AWS_REGION; AWS_SKIP_SIGNATURE=true reads what is public.
+    /// AWS_PROFILE or AWS_REGION; `--option skip_signature=true` reads what is public.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Option<String>,
     /// Keep the cache in this directory [default: a temporary one]
@@ -104,6 +106,8 @@ pub(crate) struct DemoOptions {
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
 }
 
 /// Reads the size of a cache that can hold anything.
@@ -133,7 +137,7 @@ fn milliseconds(text: &str) -> Result<u32, String> {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// A command to run.
-    Run(Command),
+    Run(Box<Command>),
     /// Help or a version to print.
     Text(String),
 }
@@ -145,7 +149,7 @@ pub(crate) enum Asked {
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Problem> {
     let words: Vec<OsString> = words.into_iter().collect();
     let error = match Cli::try_parse_from(&words) {
-        Ok(cli) => return Ok(Asked::Run(cli.command)),
+        Ok(cli) => return Ok(Asked::Run(Box::new(cli.command))),
         Err(error) => error,
     };
     let text = error.render().to_string();
@@ -187,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_bare_demo_has_defaults() {
-        let Ok(Asked::Run(Command::Demo(options))) = read_words(&["zstore", "demo"]) else { panic!("refused") };
+        let Ok(Asked::Run(command)) = read_words(&["zstore", "demo"]) else { panic!("refused") };
+        let Command::Demo(options) = *command else { panic!("something else") };
         assert_eq!((options.max_size, options.latency_ms, options.json), (1 << 30, None, false));
         assert!(options.source.is_none() && options.cache.is_none());
     }

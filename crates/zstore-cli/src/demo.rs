@@ -51,9 +51,10 @@ pub(crate) async fn run(options: DemoOptions, scratch: &Path) -> Result<(), Prob
             if let Some(cache) = &options.cache {
                 crate::source::refuse_overlap(name, cache)?;
             }
-            Source::open(name, latency).await?
+            Source::open(name, latency, &options.remote).await?
         }
         None => {
+            crate::source::refuse_options_of_a_directory(&options.remote)?;
             let sample = scratch.join("sample.zarr");
             hierarchy::write(&sample, &Progress::open_ended("writing the sample")).await?;
             Source::of_directory(&sample, "a sample".to_owned(), latency).await?.known_as(hierarchy::NAMESPACE)

@@ -38,7 +38,7 @@ impl View {
     /// # Errors
     /// If the source or the cache cannot be opened.
     async fn open(name: &str, options: &LookOptions) -> Result<Self, Problem> {
-        let source = source::open(name)?;
+        let source = source::open(name, &options.remote)?;
         let label = place(&source.to_string()).to_owned();
         let Some(directory) = &options.cache else { return Ok(Self { store: source, cache: None, label }) };
         source::refuse_overlap(name, directory)?;

@@ -49,7 +49,7 @@ use crate::{
 fn main() -> ExitCode {
     fault::tame_panics();
     let outcome = match args::read(std::env::args_os()) {
-        Ok(Asked::Run(command)) => run(command),
+        Ok(Asked::Run(command)) => run(*command),
         Ok(Asked::Text(text)) => output::print(&text).map(|()| ExitCode::SUCCESS),
         Err(problem) => Err(problem),
     };

@@ -11,16 +11,17 @@ use zstore_core::{Key, ReadStore};
 use zstore_local::LocalStore;
 use zstore_remote::{RemoteBuilder, RemoteReader};
 
-use crate::problem::Problem;
+use crate::{args::RemoteOptions, problem::Problem};
 
 /// Opens a directory or a URL.
 ///
 /// # Errors
 /// If there is nothing of that name, or it can be nothing to read.
-pub(crate) fn open(name: &str) -> Result<Arc<dyn ReadStore>, Problem> {
+pub(crate) fn open(name: &str, options: &RemoteOptions) -> Result<Arc<dyn ReadStore>, Problem> {
     if name.contains("://") {
-        return Ok(open_remote(name)?);
+        return Ok(open_remote(name, options)?);
     }
+    refuse_options_of_a_directory(options)?;
     let path = existing_directory(Path::new(name))?;
     Ok(Arc::new(LocalStore::open(&path)?))
 }
@@ -29,10 +30,36 @@ pub(crate) fn open(name: &str) -> Result<Arc<dyn ReadStore>, Problem> {
 ///
 /// # Errors
 /// If it is none that can be read.
-pub(crate) fn open_remote(url: &str) -> Result<Arc<RemoteReader>, Problem> {
+pub(crate) fn open_remote(url: &str, options: &RemoteOptions) -> Result<Arc<RemoteReader>, Problem> {
     let environment =
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Arc::new(RemoteBuilder::new(url).environment(environment).open_reader()?))
+    let mut builder = RemoteBuilder::new(url).environment(environment);
+    for (key, value) in &options.options {
+        builder = builder.option(key, value);
+    }
+    if let Some(retries) = options.retries {
+        builder = builder.retries_max(retries);
+    }
+    if let Some(time_out) = options.time_out {
+        builder = builder.silence_time_out(time_out);
+    }
+    if let Some(requests) = options.requests {
+        builder = builder.requests_max(requests as usize);
+    }
+    Ok(Arc::new(builder.forbidden_is_missing(options.forbidden_is_missing).open_reader()?))
+}
+
+/// Refuses settings of a source on the network for one that is none.
+///
+/// # Errors
+/// If there are some.
+pub(crate) fn refuse_options_of_a_directory(options: &RemoteOptions) -> Result<(), Problem> {
+    options.first_given().map_or(Ok(()), |option| {
+        Err(Problem::of_usage(
+            format!("{option} is for sources on the network, and this one is a directory"),
+            format!("leave {option} out, or name a URL"),
+        ))
+    })
 }
 
 /// Whether it is the path of a file of this machine, or the URL of one.

@@ -60,9 +60,9 @@ struct Group {
 /// If the source or the cache cannot be used, or not all that was asked for is in the cache now.
 pub(crate) async fn run(options: WarmOptions) -> Result<(), Problem> {
     source::refuse_overlap(&options.source, &options.cache)?;
-    let source = source::open(&options.source)?;
+    let source = source::open(&options.source, &options.remote)?;
     let label = place(&source.to_string()).to_owned();
-    let cache = cached::over(Arc::clone(&source), &options.cache, &options.bounds()).await?;
+    let cache = cached::over(Arc::clone(&source), &options.cache, &options.bounds).await?;
     let targets = Targets::find(&cache, &label, &options).await?;
     let (warm, progress, left_out) = match targets {
         Targets::Below(prefix) => (cache.warm_prefix(&prefix), Progress::of_bytes("warming", 0), Vec::new()),

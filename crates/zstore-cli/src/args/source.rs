@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use zstore_core::{ByteRange, Key, Prefix};
 
-use super::{cache::prefix, cache_size, variable};
+use super::{cache::prefix, cache_size, remote::RemoteOptions, variable};
 use crate::{age, look, region::Region};
 
 /// Bounds of a cache that is read through.
@@ -32,6 +32,7 @@ pub(crate) struct CacheBounds {
 }
 
 #[derive(Args, Debug)]
+#[command(mut_arg("max_age", |age| age.value_parser(lasting)))]
 pub(crate) struct WarmOptions {
     /// A directory, or an http, https, file, s3, gs or az URL
     #[arg(value_name = "SOURCE")]
@@ -48,33 +49,13 @@ pub(crate) struct WarmOptions {
     /// Only chunks of the array that hold some of this, such as 0:10,:,5 (in indices of elements)
     #[arg(long, value_name = "REGION", value_parser = Region::parse, requires = "array", allow_hyphen_values = true)]
     pub(crate) region: Option<Region>,
-    /// The most bytes the cache may hold, such as 512MiB, 2GB or 1_000_000 [default: any number]
-    #[arg(
-        long,
-        value_name = "SIZE",
-        value_parser = cache_size,
-        allow_hyphen_values = true,
-        env = variable("ZSTORE_MAX_SIZE")
-    )]
-    max_size: Option<u64>,
-    /// Ask the source again for what is older, such as 30d or 12h [default: never]
-    #[arg(
-        long,
-        value_name = "AGE",
-        value_parser = lasting,
-        allow_hyphen_values = true,
-        env = variable("ZSTORE_MAX_AGE")
-    )]
-    max_age: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) bounds: CacheBounds,
     /// Print one JSON object and nothing else
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-impl WarmOptions {
-    pub(crate) const fn bounds(&self) -> CacheBounds {
-        CacheBounds { max_size: self.max_size, max_age: self.max_age }
-    }
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
 }
 
 /// How a source is looked at.
@@ -85,6 +66,8 @@ pub(crate) struct LookOptions {
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) bounds: CacheBounds,
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
 }
 
 /// What is looked at in a source.

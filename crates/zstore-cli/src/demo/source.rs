@@ -8,6 +8,7 @@ use zstore_origin::Origin;
 use zstore_remote::RemoteReader;
 
 use crate::{
+    args::RemoteOptions,
     problem::{Problem, place},
     source,
 };
@@ -42,8 +43,9 @@ impl Source {
     ///
     /// # Errors
     /// If there is nothing of that name, or it can be nothing to read.
-    pub(super) async fn open(name: &str, latency: Option<Duration>) -> Result<Self, Problem> {
+    pub(super) async fn open(name: &str, latency: Option<Duration>, options: &RemoteOptions) -> Result<Self, Problem> {
         if !name.contains("://") {
+            source::refuse_options_of_a_directory(options)?;
             let path = source::existing_directory(Path::new(name))?;
             return Self::of_directory(&path, path.display().to_string(), latency).await;
         }
@@ -53,7 +55,7 @@ impl Source {
                 "leave --latency-ms out",
             ));
         }
-        let remote = source::open_remote(name)?;
+        let remote = source::open_remote(name, options)?;
         let direct = Arc::clone(&remote) as Arc<dyn ReadStore>;
         // Not the name as it was given: it may hold a password.
         Ok(Self { label: place(&remote.to_string()).to_owned(), namespace: None, direct, remote, origin: None })

@@ -19,6 +19,11 @@ fn a_command_line_that_makes_no_sense_is_refused() {
         (&["warm", "x", "--cache", "y", "--max-size", "139"], "its own files take 139"),
         (&["demo", "--latency-ms", "soon"], "write a number of milliseconds"),
         (&["demo", "https://example.org/", "--latency-ms", "5"], "--latency-ms"),
+        (&["ls", "s3://bucket", "-o", "region"], "write KEY=VALUE"),
+        (&["cat", ".", "k", "-o", "region=x"], "--option is for sources on the network"),
+        (&["demo", "--retries", "2"], "--retries is for sources on the network"),
+        (&["warm", "https://example.org/", "--cache", "y", "--requests", "0"], "--requests"),
+        (&["warm", "https://example.org/", "--cache", "y", "--max-age", "0s"], "name a longer age"),
     ] {
         let (error, _) = bench.refusal(words);
         assert!(error.contains(told), "{words:?}: {error}");

@@ -77,6 +77,21 @@ fn a_group_that_nobody_can_list_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_bucket_of_an_endpoint_is_read_by_its_options() {
+    let bench = Bench::new();
+    // To read without a signature is to ask `/bucket/key`, which an origin answers too.
+    serve(Path::new(&fixture("v3")), |url| {
+        let endpoint = format!("endpoint={url}");
+        let cat = ["cat", "s3://data.zarr", "consolidated/zarr.json", "-o", &endpoint, "-o", "skip_signature=true"];
+        let ran = bench.run(&cat);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("consolidated_metadata"), "{ran:?}");
+        let (error, _) = bench.refusal(&[&cat[..], &["-o", "colour=red"]].concat());
+        assert!(error.contains("s3:// has no option \"colour\""), "{error}");
+    });
+}
+
+#[test]
 fn a_host_that_is_not_there_is_named() {
     let bench = Bench::new();
     // Port 1 belongs to a service of the seventies.
