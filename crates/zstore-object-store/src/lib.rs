@@ -31,15 +31,16 @@
 //! ```
 //!
 //! # What of `object_store` is not here
-//! Its integration suite runs over stores of ours, bare and through caches. All of it passes but this:
+//! Every function of its integration suite runs over stores of ours, bare and through caches, and passes. What does not,
+//! or passes because it allows a refusal:
 //!
-//! | function of the suite | why not |
+//! | function of the suite | what is missing |
 //! |---|---|
 //! | `multipart`, `multipart_with_opts`, `multipart_put_part_out_of_order` | they want `MultipartStore`, uploads by id, which no `dyn ObjectStore` can be asked for; uploads by [`put_multipart`](object_store::ObjectStoreExt::put_multipart) are here |
 //! | `list_paginated` | it wants `PaginatedListStore`, which no `dyn ObjectStore` can be asked for either |
 //! | `response_extensions` | it wants what an HTTP client says of its responses; an answer from a cache has none |
-//! | `put_get_attributes` passes by refusal | the contract keeps no attributes: a put with some is `NotImplemented`, as that trait has it |
-//! | `put_opts` without updates | where the store below has none, as a directory: `NotImplemented`, which the function allows |
+//! | `put_get_attributes` | attributes, which the contract does not keep: a put with some is `NotImplemented`, as the function allows |
+//! | `put_opts` | updates, where the store below has none, as a directory: `NotImplemented`, as the function allows |
 //!
 //! In reading order:
 //!

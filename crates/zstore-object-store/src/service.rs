@@ -18,7 +18,7 @@ use crate::{Objects, names, upload::Upload};
 impl ObjectStore for Objects {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         if !opts.attributes.is_empty() {
-            return Err(self.not_implemented("`put_opts` with attributes"));
+            return Err(self.not_implemented("`put_opts` with attributes", None));
         }
         self.write(location, payload.into_iter().collect(), opts.mode).await
     }
@@ -26,7 +26,7 @@ impl ObjectStore for Objects {
     /// What can be refused is refused before the first part.
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         if !opts.attributes.is_empty() {
-            return Err(self.not_implemented("`put_multipart_opts` with attributes"));
+            return Err(self.not_implemented("`put_multipart_opts` with attributes", None));
         }
         self.writes(Operation::Set)?;
         names::key(location)?;

@@ -32,7 +32,7 @@ impl Objects {
                 Err(TheirError::AlreadyExists { path: path.to_string(), source: Box::new(error) })
             }
             (Err(error), Some(name)) if error.kind() == ErrorKind::Unsupported => {
-                Err(self.not_implemented(&format!("`put_opts` with `PutMode::{name}`")))
+                Err(self.not_implemented(&format!("`put_opts` with `PutMode::{name}`"), Some(&error)))
             }
             (Err(error), _) => Err(failed(path, error)),
         }
@@ -101,7 +101,9 @@ impl Objects {
         deletions.buffered(CONCURRENT_MAX).boxed()
     }
 
-    pub(crate) fn not_implemented(&self, operation: &str) -> TheirError {
-        TheirError::NotImplemented { operation: operation.to_owned(), implementer: self.to_string() }
+    /// The variant that others look for to do without. It holds text alone, so the reason is told in that.
+    pub(crate) fn not_implemented(&self, operation: &str, why: Option<&Error>) -> TheirError {
+        let implementer = why.map_or_else(|| self.to_string(), |why| format!("{self} ({why})"));
+        TheirError::NotImplemented { operation: operation.to_owned(), implementer }
     }
 }

@@ -92,6 +92,7 @@ async fn a_mode_that_the_store_below_lacks_is_not_implemented() {
     let error = world.objects.put_opts(&path, "new".into(), update).await.unwrap_err();
     assert!(matches!(&error, Error::NotImplemented { operation, .. } if operation.contains("Update")), "{error:?}");
     assert!(error.to_string().contains("Objects(LocalStore("), "{error}");
+    assert!(error.to_string().contains("set \"a\""), "the reason below is lost: {error}");
     assert_eq!(world.objects.get(&path).await.unwrap().bytes().await.unwrap(), "old");
 }
 
