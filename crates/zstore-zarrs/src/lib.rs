@@ -50,6 +50,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `examples/cached_array.rs` is a whole program: memory over a directory over a web server, and what a second pass
+//! costs.
+//!
 //! In reading order:
 //!
 //! - [`ZarrsStore`]: a store as zarrs storage, and what its methods cost;

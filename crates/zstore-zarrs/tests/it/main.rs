@@ -5,6 +5,7 @@ mod arrays;
 mod cached;
 mod counted;
 mod defects;
+mod examples;
 mod parts;
 mod shifting;
 mod source;
