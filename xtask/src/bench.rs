@@ -34,10 +34,14 @@ pub(crate) fn run(effort: Effort) -> Outcome {
 
 /// Opens full caches again: see `benches/reopen/main.rs`, which prints its own ratios.
 pub(crate) fn reopen(effort: Effort) -> Outcome {
-    let scratch = repository::target().join("reopen");
+    alone("reopen", effort)
+}
+
+/// Runs a bench that prints its own ratios, in a folder of its own.
+fn alone(bench: &str, effort: Effort) -> Outcome {
+    let scratch = repository::target().join(bench);
     let scratch = scratch.to_str().ok_or("the target directory has no name that can be handed on")?;
-    let arguments =
-        ["bench", "--package", "zstore-benches", "--bench", "reopen", "--", "--directory", scratch, "--quick"];
+    let arguments = ["bench", "--package", "zstore-benches", "--bench", bench, "--", "--directory", scratch, "--quick"];
     cargo(if effort == Effort::Quick { &arguments[..] } else { &arguments[..arguments.len() - 1] }, &[])
 }
 
@@ -45,4 +49,9 @@ pub(crate) fn reopen(effort: Effort) -> Outcome {
 pub(crate) fn requests() -> Outcome {
     // Counts are the same in every profile, and this one is built already.
     cargo(&["bench", "--profile", "dev", "--package", "zstore-benches", "--bench", "requests"], &[])
+}
+
+/// Reads objects of a far server: see `benches/remote/main.rs`, which prints its own ratios.
+pub(crate) fn remote(effort: Effort) -> Outcome {
+    alone("remote", effort)
 }

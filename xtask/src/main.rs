@@ -28,6 +28,8 @@ usage: cargo xtask <command>
   soak --minutes N processes that share a cache directory are killed for so long
   bench reopen [--quick]
                    opening full caches, beside foyer and readdir + stat
+  bench remote [--quick]
+                   reading from a far server, beside object_store and std::fs::read
   bench requests   requests and bytes of sharded reads, beside zarrs_object_store
   servers [-- COMMAND ...]
                    real servers for the tests of remotes, while a command runs
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         ["soak", "--minutes", minutes] => soak::run(minutes),
         ["bench", "reopen"] => bench::reopen(bench::Effort::Full),
         ["bench", "reopen", "--quick"] => bench::reopen(bench::Effort::Quick),
+        ["bench", "remote"] => bench::remote(bench::Effort::Full),
+        ["bench", "remote", "--quick"] => bench::remote(bench::Effort::Quick),
         ["bench", "requests"] => bench::requests(),
         ["servers"] => servers::run(&[]),
         ["servers", "--", ref command @ ..] => servers::run(command),
