@@ -66,7 +66,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let attempt = match known.as_ref().map(|known| (known, known.content.meta())) {
                 Some((_, None)) => return Ok((None, Outcome::Hit)),
                 Some((known, Some(meta))) => self.ranges_of_known(known, meta.clone(), ranges, now).await?,
-                None if self.comes_whole() => return self.ranges_of_whole(key, ranges).await,
+                None if !self.has_parts() => return self.ranges_of_whole(key, ranges).await,
                 None => self.ranges_of_unknown(key, ranges, now, skip_tier).await?,
             };
             match attempt {
@@ -120,7 +120,7 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             return self.ranges_of_resident(&meta, wanted, &whole, now).await;
         }
         let blocks = self.look_up(&meta, self.blocks_of(&wanted), now);
-        if !blocks.missing.is_empty() && (self.comes_whole() || self.stays_whole(&meta)) {
+        if !blocks.missing.is_empty() && (self.comes_whole(&meta) || self.stays_whole(&meta)) {
             let (found, outcome) = self.ranges_of_whole(&meta.key, ranges).await?;
             return Ok(Attempt::Done(found, outcome));
         }
@@ -142,9 +142,16 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
         Ok(Attempt::Done(Some(ranges), vouched.unless(outcome)))
     }
 
-    /// Whether the source sends no parts.
-    fn comes_whole(&self) -> bool {
-        !self.source.capabilities().native_ranges
+    /// Whether the source sends parts of a value. One that does not sends what lies before them as well.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.source.capabilities().native_ranges
+    }
+
+    /// Whether the value comes whole as it has no parts to send. Of one that finds no room so, what lies behind a part
+    /// is spared.
+    fn comes_whole(&self, meta: &Meta) -> bool {
+        let may_fit = self.settings.size_max.is_none_or(|max| meta.size <= max);
+        !self.has_parts() && may_fit && !self.catalog.lock().is_too_large_whole(&meta.key)
     }
 
     /// Whether the value is to be had as a whole, so that all further parts of it are there. One that found no room so

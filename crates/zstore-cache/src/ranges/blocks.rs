@@ -106,6 +106,10 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     }
 
     fn is_worth_uniting(&self, wanted: &Wanted, size: u64) -> bool {
+        // Without parts, all of it would be sent for any block, and more than once for distant ones.
+        if !self.has_parts() && !wanted.missing.is_empty() {
+            return false;
+        }
         let runs = self.settings.nearness.runs(&wanted.missing);
         let fetched: u64 = self.extents(&runs, size).map(|extent| extent.end - extent.start).sum();
         let requests = (runs.len() as u64).saturating_mul(self.settings.nearness.gap_bytes_max);
@@ -186,7 +190,9 @@ impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             let entry = catalog.useful(&BlobId::block(meta.key.clone(), index), now.at);
             entry.is_some_and(|entry| entry.content.meta().is_some_and(|own| own.is_same_value(meta)))
         };
-        let calls = self.settings.nearness.calls(blocks).into_iter();
+        let nearness = self.settings.nearness;
+        let nearness = if self.has_parts() { nearness } else { nearness.in_one_call() };
+        let calls = nearness.calls(blocks).into_iter();
         let plans = calls.map(|runs| {
             let asks = runs.iter().cloned().flatten().filter(|index| blocks.contains(index) || !is_resident(*index));
             let ranges = self.extents(&runs, meta.size).map(ByteRange::Bounded).collect();

@@ -32,3 +32,4 @@ mod threads; // C1, from many threads
 mod truth; // C1
 mod warm; // fetching ahead of use
 mod weak; // versions that cannot be asked about
+mod whole_only; // sources that send no parts, and of which nobody knew
