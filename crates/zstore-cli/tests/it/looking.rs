@@ -2,9 +2,12 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    sync::Mutex,
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -212,4 +215,52 @@ fn what_was_looked_at_through_a_cache_is_in_it() {
     assert_eq!(json(&bench, &words), first);
     assert_eq!(bench.run(&words[..3]).code, Some(0), "it is a prefix still");
     assert_eq!(json(&bench, &words[..3])["kind"], json!("prefix"));
+}
+
+/// Serves one value to whoever asks for anything, whole whatever part is asked for, while `test` runs with the URL.
+/// Answers the methods of all requests.
+fn serve_whole(value: &[u8], test: impl FnOnce(&str)) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, methods) = (listener.local_addr().unwrap(), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    // The last to come says nothing: it is the test that is over.
+                    let Ok(1) = stream.read(&mut byte) else { return };
+                    asked.push(byte[0]);
+                }
+                let method = String::from_utf8(asked).unwrap().split(' ').next().unwrap().to_owned();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", value.len());
+                let body = if method == "HEAD" { &[] } else { value };
+                methods.lock().unwrap().push(method);
+                // A client that has heard enough hangs up.
+                _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+            }
+        });
+        test(&format!("http://{address}/"));
+        drop(TcpStream::connect(address).unwrap());
+    });
+    methods.into_inner().unwrap().join(" ")
+}
+
+#[test]
+fn cat_of_a_server_that_sends_no_parts_does_not_ask_for_each() {
+    let bench = Bench::new();
+    let value: Vec<u8> = (0..6_000_000u32).flat_map(u32::to_le_bytes).collect();
+    for (bytes_max, methods) in [
+        // The first answer is of the whole and not waited for; the second is read as far as the first piece goes.
+        (value.len(), "GET GET GET"),
+        (100, "GET GET"),
+        (0, "GET GET"),
+    ] {
+        let value = &value[..bytes_max];
+        let asked = serve_whole(value, |url| {
+            assert!(bytes(&mut bench.command(&["cat", &format!("{url}value")])) == value);
+        });
+        assert_eq!(asked, methods, "{bytes_max} bytes");
+    }
 }
