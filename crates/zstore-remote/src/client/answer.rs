@@ -1,5 +1,7 @@
 //! What an answer must be so that its bytes can be the value's.
 
+use std::time::UNIX_EPOCH;
+
 use bytes::BytesMut;
 use futures::StreamExt;
 use object_store::{
@@ -8,7 +10,9 @@ use object_store::{
 };
 use reqwest::{
     Method, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_MATCH, IF_NONE_MATCH, RANGE, TRANSFER_ENCODING},
+    header::{
+        CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, IF_MATCH, IF_NONE_MATCH, LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
+    },
 };
 
 use crate::fault::Refusal;
@@ -104,13 +108,29 @@ fn coding(headers: &HeaderMap) -> Option<String> {
     listed(CONTENT_ENCODING, &NOT_CODED).or_else(|| listed(TRANSFER_ENCODING, &["", "identity", "chunked"]))
 }
 
-/// Takes a weak entity tag out of an answer, and keeps it where [`WeakTag`] is looked for.
+/// Takes a weak entity tag out of an answer, or one as weak as that, and keeps it where [`WeakTag`] is looked for.
 pub(super) fn set_weak_tag_aside(response: &mut HttpResponse) {
-    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
-    if let Some(tag) = tag.filter(|tag| tag.starts_with("W/")).map(str::to_owned) {
-        response.headers_mut().remove(ETAG);
-        response.extensions_mut().insert(WeakTag(tag));
-    }
+    let Some(tag) = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()) else { return };
+    let tag = match tag.starts_with("W/") {
+        true => tag.to_owned(),
+        false if may_be_of_two_writes(tag, response.headers()) => format!("W/{tag}"),
+        false => return,
+    };
+    response.headers_mut().remove(ETAG);
+    response.extensions_mut().insert(WeakTag(tag));
+}
+
+/// Whether another write may still come to share the tag. That of nginx is made of the second of the last write and the
+/// size, and calls itself strong; as long as that second lasts it is not.
+fn may_be_of_two_writes(tag: &str, headers: &HeaderMap) -> bool {
+    let seconds = |name| {
+        let date = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?;
+        Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    };
+    let (Some(written), Some(now)) = (seconds(LAST_MODIFIED), seconds(DATE)) else { return false };
+    let made_of = tag.trim_matches('"').split_once('-').map(|(second, _)| u64::from_str_radix(second, 16));
+    // Both are whole seconds, and may be of two clocks.
+    made_of == Some(Ok(written)) && now.saturating_sub(written) <= 1
 }
 
 /// The same refusal with no more of its text than anybody reads, and that text: it may have no end.

@@ -285,6 +285,21 @@ async fn another_version_is_not_the_one_that_was_asked_about() {
 }
 
 #[tokio::test]
+async fn a_tag_made_of_the_second_that_still_lasts_proves_nothing() {
+    // Made of the second of the last write and the size, as nginx has it.
+    for (date, is_telling) in [("10:00:00", false), ("10:00:01", false), ("10:00:02", true)] {
+        let date = format!("Date: Sun, 22 Nov 2026 {date} GMT");
+        let written = "Last-Modified: Sun, 22 Nov 2026 10:00:00 GMT";
+        let server = Server::answering(move |_, _| {
+            respond("200 OK", &[&date, written, "ETag: \"6b02bd20-5\"", "Content-Length: 5"], "value")
+        })
+        .await;
+        let version = object(&server.reader(), &GetOptions::default()).await.meta.version;
+        assert_eq!(version.matches(&version), is_telling, "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_broken_answer_with_a_weak_tag_is_not_pieced_together() {
     // The same weak tag, and other bytes.
     let server = Server::answering(|asked, _| match asked.header("range") {

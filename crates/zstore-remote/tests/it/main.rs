@@ -8,6 +8,7 @@
 //! - `refusals`: statuses, and what a caller is told;
 //! - `opening`: URLs, options and names;
 //! - `secrets`: what must not be seen;
+//! - `real`: real servers, where they run;
 //! - `tls`: whom to trust;
 //! - `writing`: what is peculiar to writes;
 //! - `folder`: what is peculiar to `file://`;
@@ -20,6 +21,8 @@ mod changing;
 mod folder;
 mod hostile;
 mod opening;
+#[cfg(feature = "aws")]
+mod real;
 mod redirects;
 mod refusals;
 mod requests;
