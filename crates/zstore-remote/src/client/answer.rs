@@ -34,7 +34,8 @@ pub(super) struct Asked {
     pub(super) is_head: bool,
     pub(super) is_read: bool,
     has_range: bool,
-    is_conditional: bool,
+    /// Whether it must have some tag. What it must not have is answered with a 304.
+    has_if_match: bool,
     /// The tag that the value must not have.
     unless: Option<String>,
 }
@@ -47,7 +48,7 @@ impl Asked {
             is_head: *request.method() == Method::HEAD,
             is_read: matches!(*request.method(), Method::GET | Method::HEAD),
             has_range: headers.contains_key(RANGE),
-            is_conditional: unless.is_some() || headers.contains_key(IF_MATCH),
+            has_if_match: headers.contains_key(IF_MATCH),
             unless,
         }
     }
@@ -68,7 +69,7 @@ impl Asked {
             }
             StatusCode::PARTIAL_CONTENT => {}
             StatusCode::NOT_MODIFIED => return self.check_unmodified(headers),
-            StatusCode::PRECONDITION_FAILED if !self.is_conditional => return Err(Refusal::Status(status)),
+            StatusCode::PRECONDITION_FAILED if !self.has_if_match => return Err(Refusal::Status(status)),
             // What is no content yet, or somebody else's: a page that asks whether one is a robot comes with a 202.
             _ if status.is_success() => return Err(Refusal::Status(status)),
             _ => return Ok(()),

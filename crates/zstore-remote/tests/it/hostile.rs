@@ -270,6 +270,17 @@ async fn an_answer_to_a_condition_that_was_not_made_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_failed_condition_is_no_answer_to_the_question_for_another_version() {
+    let server = Server::answering(|asked, _| match asked.header("if-none-match") {
+        Some(_) => respond("412 Precondition Failed", &["Content-Length: 0"], ""),
+        None => whole(asked, "\"b\"", VALUE),
+    })
+    .await;
+    let options = GetOptions::default().if_none_match(Version::from_e_tag("\"a\""));
+    assert_eq!(server.reader().get(&key(), &options).await.unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[tokio::test]
 async fn another_version_is_not_the_one_that_was_asked_about() {
     let same = |e_tag: &'static str| {
         Server::answering(move |_, _| respond("304 Not Modified", &[&format!("ETag: {e_tag}")], ""))

@@ -1,6 +1,8 @@
 //! Remotes, and servers that are not what they should be.
 //!
 //! - `server`: a server that answers what a test tells it to, byte for byte;
+//! - `script`: a server that keeps to HTTP but for what a script says;
+//! - `matrix`: any faults in any order, for every way to read, through a cache and without;
 //! - `requests`: how many requests each question costs;
 //! - `hostile`: servers that ignore, cut short, lie and fail;
 //! - `changing`: values that change while they are read;
@@ -20,12 +22,14 @@ mod buckets;
 mod changing;
 mod folder;
 mod hostile;
+mod matrix;
 mod opening;
 #[cfg(feature = "aws")]
 mod real;
 mod redirects;
 mod refusals;
 mod requests;
+mod script;
 mod secrets;
 mod server;
 mod tls;
