@@ -137,7 +137,7 @@ const LAST: u64 = BLOCK - 1 + INDEX;
 
 /// `cargo xtask bench requests` prints these figures beside those of `zarrs_object_store`.
 ///
-/// Seen red with: a HEAD before each part, as `zarrs_object_store` makes it; and without a cache.
+/// Seen red with a HEAD before each part, as `zarrs_object_store` makes it.
 #[tokio::test]
 async fn an_inner_chunk_costs_an_index_and_a_block_at_first_and_nothing_again() {
     let large = Served::new(128).await;
