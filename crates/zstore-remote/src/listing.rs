@@ -85,7 +85,14 @@ impl Remote {
             Err(failure) if is_missing(&failure.fault) => return Ok(None),
             Err(failure) => return Err(self.error(Operation::List, prefix, failure)),
         };
-        Ok(self.below(prefix, &object.location)?.map(|key| meta(&key, &object)))
+        Ok(self.below(prefix, &object.location)?.map(|key| {
+            let mut meta = meta(&key, &object);
+            // Azure lists bare what it puts into quotes everywhere else.
+            if let Some(bare) = meta.version.e_tag.as_deref().filter(|tag| self.lists_bare_tags && !tag.contains('"')) {
+                meta.version.e_tag = Some(format!("\"{bare}\"").into());
+            }
+            meta
+        }))
     }
 
     /// The key that `path` is to this store, if it is strictly below `prefix`.

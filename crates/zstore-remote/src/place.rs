@@ -26,6 +26,8 @@ pub(crate) struct Place {
     pub(crate) has_suffixes: bool,
     /// An update names a value by the id of its version, and not by the entity tag.
     pub(crate) updates_by_id: bool,
+    /// Entity tags are listed without the quotes that they have otherwise.
+    pub(crate) lists_bare_tags: bool,
 }
 
 impl Place {
@@ -54,6 +56,7 @@ impl Place {
             secret: self.secret,
             capabilities: self.capabilities,
             updates_by_id: self.updates_by_id,
+            lists_bare_tags: self.lists_bare_tags,
             learnt: Learnt { no_suffixes: AtomicBool::new(!self.has_suffixes), ..Learnt::default() },
         }
     }
@@ -71,6 +74,7 @@ impl Remote {
             capabilities: cloud_capabilities(),
             has_suffixes: true,
             updates_by_id: false,
+            lists_bare_tags: false,
         };
         place.into_remote()
     }
@@ -158,6 +162,7 @@ fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
         capabilities,
         has_suffixes: true,
         updates_by_id: false,
+        lists_bare_tags: false,
     })
 }
 
@@ -237,6 +242,7 @@ fn open_file(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         capabilities,
         has_suffixes: true,
         updates_by_id: false,
+        lists_bare_tags: false,
     })
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Remote {
     pub(crate) capabilities: Capabilities,
     /// An update names a value by the id of its version, and not by the entity tag.
     pub(crate) updates_by_id: bool,
+    /// Entity tags are listed without the quotes that they have otherwise.
+    pub(crate) lists_bare_tags: bool,
     /// What was learnt about the server. Nothing depends on the order in which others see it.
     pub(crate) learnt: Learnt,
 }

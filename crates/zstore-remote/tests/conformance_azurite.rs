@@ -16,6 +16,7 @@ use url::Url;
 use zstore_remote::RemoteBuilder;
 use zstore_testkit::conformance::Suite;
 
+const BACKSLASH: &str = "it takes a backslash for a slash";
 const CONTAINER: &str = "zstore";
 
 fn main() {
@@ -39,6 +40,14 @@ fn main() {
             }
         }
     }))
+    .except(
+        "R4::a_part_read_while_overwritten_fits_its_size_and_version",
+        "a suffix is two requests, and the value changes",
+    )
+    .except("R11::a_backslash_parts_no_segments", BACKSLASH)
+    .except("R11::a_name_that_only_looks_alike_is_missing", BACKSLASH)
+    .except("R11::unusual_names_are_listed_as_written", BACKSLASH)
+    .except("R11::unusual_prefixes_hold_their_own_values_alone", BACKSLASH)
     .main()
 }
 

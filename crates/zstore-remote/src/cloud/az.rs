@@ -45,7 +45,7 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         .with_http_connector(address.connector(settings, ADVICE, false));
     let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
-    address.place(Arc::new(store), false)
+    Ok(Place { lists_bare_tags: true, ..address.place(Arc::new(store), false)? })
 }
 
 /// What variables say that are not named like options: those of Azure's own command line.

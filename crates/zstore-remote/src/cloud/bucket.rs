@@ -50,6 +50,7 @@ impl Address<'_> {
             capabilities: cloud_capabilities(),
             has_suffixes,
             updates_by_id: false,
+            lists_bare_tags: false,
         })
     }
 }
