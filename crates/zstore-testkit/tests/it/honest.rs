@@ -9,7 +9,7 @@ use zstore_testkit::{
 use crate::wrong::Wrong;
 
 /// Runs every case that `make`'s stores can be asked; answers how many.
-async fn passed<F, T>(make: F) -> usize
+pub(crate) async fn passed<F, T>(make: F) -> usize
 where
     F: Fn() -> T + Clone + Send + Sync + 'static,
     T: Into<Fixture> + Send + 'static,

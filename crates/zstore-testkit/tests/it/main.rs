@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in what tests share as well")]
 
 mod convictions;
+mod examples;
 mod faulty;
 mod gated;
 mod honest;
