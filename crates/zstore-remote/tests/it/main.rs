@@ -14,12 +14,15 @@
 //! - `tls`: whom to trust;
 //! - `writing`: what is peculiar to writes;
 //! - `folder`: what is peculiar to `file://`;
-//! - `buckets`: what is peculiar to the clouds.
+//! - `buckets`: what is peculiar to the clouds;
+//! - `examples`: the examples, run.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[cfg(feature = "aws")]
 mod buckets;
 mod changing;
+#[cfg(feature = "aws")]
+mod examples;
 mod folder;
 mod hostile;
 mod matrix;
