@@ -7,6 +7,7 @@
 //! - `trees`: what the crates at the bottom bring with them;
 //! - `map`: ARCHITECTURE.md names the crates there are, and files that exist;
 //! - `links`: no document points to nowhere;
+//! - `book`: the pages of docs/ are in its summary, and the examples in its guide;
 //! - `module_docs`: every file says what it is;
 //! - `size`: no file is too long to read;
 //! - `names`: files are nouns of the domain;
@@ -18,6 +19,7 @@
 
 mod bare_matches;
 mod blank;
+mod book;
 mod clocks;
 mod layers;
 mod links;
@@ -62,6 +64,7 @@ const RULES: &[(&str, Rule)] = &[
     ("trees", trees::check),
     ("map", map::check),
     ("links", links::check),
+    ("book", book::check),
     ("module docs", module_docs::check),
     ("size", size::check),
     ("names", names::check),

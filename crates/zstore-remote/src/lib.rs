@@ -57,6 +57,11 @@ mod remote;
 mod spans;
 mod store;
 
+/// The blocks of the page on remotes, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/remotes.md")]
+struct Remotes;
+
 pub use builder::RemoteBuilder;
 pub use reader::RemoteReader;
 pub use store::RemoteStore;

@@ -73,6 +73,11 @@ mod source;
 mod store;
 mod writable;
 
+/// The blocks of the guide, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+struct Guide;
+
 pub use failure::store_error;
 pub use runtime::{TokioBlockOn, TokioSpawnBlocking};
 pub use source::{Layout, ZarrsSource};

@@ -15,7 +15,8 @@
 //! - `writing`: what is peculiar to writes;
 //! - `folder`: what is peculiar to `file://`;
 //! - `buckets`: what is peculiar to the clouds;
-//! - `examples`: the examples, run.
+//! - `examples`: the examples, run;
+//! - `manual`: what the page on remotes must tell of.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[cfg(feature = "aws")]
@@ -25,6 +26,7 @@ mod changing;
 mod examples;
 mod folder;
 mod hostile;
+mod manual;
 mod matrix;
 mod opening;
 #[cfg(feature = "aws")]

@@ -6,6 +6,7 @@ mod cached;
 mod counted;
 mod defects;
 mod examples;
+mod guide;
 mod parts;
 mod shifting;
 mod source;
