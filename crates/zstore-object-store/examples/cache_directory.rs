@@ -38,7 +38,7 @@ async fn open(bucket: &Arc<dyn ObjectStore>, directory: &Directory) -> zstore_co
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bucket: Arc<dyn ObjectStore> = Arc::new(InMemory::new()); // or S3, or any other
     for part in 0..4_u8 {
         bucket.put(&Path::from(format!("table/part-{part}.parquet")), vec![part; 1000].into()).await?;
@@ -47,11 +47,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let expected = report(Arc::clone(&bucket)).await?;
     println!("{:<22} {:>8} {:>12} {:>12}", "", "requests", "from bucket", "from cache");
-    for time in ["first", "again, started anew"] {
+    for (time, is_first) in [("first", true), ("again, started anew", false)] {
         let cache = open(&bucket, directory.path()).await?;
         let sum = report(Arc::new(Objects::new(cache.clone()))).await?;
         assert_eq!(sum, expected);
         let stats = cache.stats();
+        assert_eq!(stats.source_requests > 0, is_first, "{stats:?}");
         println!("{time:<22} {:>8} {:>12} {:>12}", stats.source_requests, stats.source_bytes, stats.tier_bytes);
         cache.flush().await;
     }

@@ -4,6 +4,7 @@
 mod alike;
 mod asking;
 mod counted;
+mod examples;
 mod naming;
 mod races;
 mod refusals;
