@@ -23,6 +23,9 @@ const FIXTURES: &str = "ZSTORE_FIXTURES";
 /// Where that folder is, from the root of the repository, unless the variable says otherwise.
 const FIXTURES_BESIDE: &str = "../shared/data/zarrita-fixtures";
 
+/// Where tests against servers are.
+const AGAINST_SERVERS: &str = "real::";
+
 pub(crate) fn run() -> Outcome {
     tidy::run()?;
     let strict = env::var_os("CI").is_some_and(|value| value == "true");
@@ -50,10 +53,18 @@ pub(crate) fn run() -> Outcome {
     }
     let mut variables = servers.variables.clone();
     cargo(&["test", "--workspace", "--no-fail-fast"], &borrowed(&variables))?;
-    // Tests that need the fixtures are ignored unless asked for, so that one that did not run never shows as passed.
-    let Some(folder) = folder else { return Ok(()) };
-    variables.push((FIXTURES, folder.into_os_string()));
-    cargo(&["test", "--workspace", "--test", "it", "--", "--ignored"], &borrowed(&variables))
+    // Tests that need fixtures or servers are ignored unless asked for, so that one that did not run never shows as
+    // passed.
+    let mut arguments = vec!["test", "--workspace", "--test", "it", "--", "--ignored"];
+    match (folder, servers.absent.is_empty()) {
+        (Some(folder), is_complete) => {
+            variables.push((FIXTURES, folder.into_os_string()));
+            arguments.extend(if is_complete { &[][..] } else { &["--skip", AGAINST_SERVERS] });
+        }
+        (None, true) => arguments.push(AGAINST_SERVERS),
+        (None, false) => return Ok(()),
+    }
+    cargo(&arguments, &borrowed(&variables))
 }
 
 fn borrowed(variables: &[Variable]) -> Vec<(&'static str, &OsStr)> {
