@@ -137,8 +137,13 @@ impl Frank {
             StatusCode::FORBIDDEN => self.settings.forbidden_is_missing && asked.is_read && speaks_of_value(&text),
             _ => false,
         };
-        if is_missing {
-            *response.status_mut() = StatusCode::NOT_FOUND;
+        match response.status() {
+            _ if is_missing => *response.status_mut() = StatusCode::NOT_FOUND,
+            // Of a list `object_store` would say that it failed, and not why.
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                return Err(for_good(Refusal::Denied { status, text }));
+            }
+            _ => {}
         }
         Ok(response)
     }

@@ -241,9 +241,14 @@ fn why(error: &(dyn StdError + 'static)) -> String {
 /// one.
 fn reason(text: &str) -> String {
     let answer = text.strip_prefix("Server returned non-2xx status code: ");
-    let Some((status, body)) = answer.and_then(|answer| answer.split_once(": ")) else {
-        return one_line(text);
-    };
+    match answer.and_then(|answer| answer.split_once(": ")) {
+        Some((status, body)) => reason_of(status, body),
+        None => one_line(text),
+    }
+}
+
+/// What a server says with a status, in one line.
+fn reason_of(status: &str, body: &str) -> String {
     let message = body.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
     match message.map_or(body.trim(), |(message, _)| message.trim()) {
         "" => one_line(status),
@@ -283,6 +288,9 @@ pub(crate) enum Refusal {
     /// The same, and when the server wants to be asked again.
     #[error("the server answered {status} and asks to be left alone for {} s", wait.as_secs())]
     Busy { status: StatusCode, wait: Duration },
+    /// Credentials are missing or do not suffice.
+    #[error("the server answered {status}")]
+    Denied { status: StatusCode, text: String },
     /// The answer is none to the question.
     #[error("{0}")]
     Amiss(String),
@@ -311,6 +319,7 @@ impl Refusal {
         match self {
             Self::Range => Fault::Amiss { why: self.to_string() },
             Self::Method => Fault::Status(StatusCode::METHOD_NOT_ALLOWED),
+            Self::Denied { status, text } => Fault::Forbidden { why: reason_of(&status.to_string(), text) },
             Self::Status(status) => Fault::Status(*status),
             Self::Busy { status, wait } => Fault::Busy { status: *status, wait: *wait },
             Self::Amiss(why) => Fault::Amiss { why: why.clone() },

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs};
 
-use zstore_core::{ErrorKind, Fetch, GetOptions, ReadStore};
+use zstore_core::{ErrorKind, Fetch, GetOptions, Prefix, ReadStore, ReadStoreExt, Store};
 use zstore_remote::{RemoteBuilder, RemoteStore};
 
 use crate::server::{Server, get_error, key, respond, whole};
@@ -38,6 +38,20 @@ async fn a_bucket_shows_with_its_endpoint_and_without_its_keys() {
     assert_eq!(store.to_string(), format!("Remote(s3://bucket/prefix at http://{})", server.address()));
     assert!(!format!("{store:?}").contains("hush"), "{store:?}");
     assert_eq!(RemoteStore::from_url("s3://bucket/").unwrap().to_string(), "Remote(s3://bucket)");
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_says_why_like_a_value_that_is() {
+    let body = "<Error><Code>AccessDenied</Code><Message>Not for you</Message></Error>";
+    let length = format!("Content-Length: {}", body.len());
+    let server = Server::answering(move |_, _| respond("403 Forbidden", &[&length], body)).await;
+    let store = s3(&server).open_store().unwrap();
+    let list = store.list_all(&Prefix::root()).await.unwrap_err();
+    let get = store.get(&key(), &GetOptions::default()).await.unwrap_err();
+    for error in [list, get, store.delete(&key()).await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(error.to_string().ends_with("403 Forbidden: Not for you"), "{error}");
+    }
 }
 
 #[tokio::test]
