@@ -1,29 +1,9 @@
 //! The whole contract, over moto: a mock of S3 by others. Without the server every case shows as ignored.
 
-use std::{
-    env,
-    sync::atomic::{AtomicU64, Ordering},
-};
-
-use url::Url;
-use zstore_remote::RemoteBuilder;
-use zstore_testkit::conformance::Suite;
+mod bucket;
 
 fn main() {
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    let server = env::var("ZSTORE_TEST_MOTO").ok().map(|url| Url::parse(&url).expect("a URL"));
-    Suite::on_store(server.map(|server| {
-        move || {
-            let prefix = format!("{}/{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-            let store = RemoteBuilder::new(format!("s3://zstore/{prefix}"))
-                .option("endpoint", format!("http://{}", server.authority().rsplit('@').next().unwrap_or_default()))
-                .option("region", "us-east-1")
-                .option("access_key_id", server.username())
-                .option("secret_access_key", server.password().unwrap_or_default())
-                .open_store();
-            async { store.expect("the settings make sense") }
-        }
-    }))
-    .except("W3::one_of_many_updates_at_once_succeeds", "it compares and writes in two steps")
-    .main()
+    bucket::suite("ZSTORE_TEST_MOTO")
+        .except("W3::one_of_many_updates_at_once_succeeds", "it compares and writes in two steps")
+        .main()
 }
