@@ -23,27 +23,29 @@ impl Damage {
         Self::ALL[seed.below(Self::ALL.len() as u64) as usize]
     }
 
-    /// The damaged bytes. No bytes at all cannot be damaged; a tail of zeroes is no worse for being zeroed.
+    /// The damaged bytes. No bytes at all cannot be damaged; a tail that is zeroes already is cut off instead.
     #[must_use]
     pub fn apply(self, bytes: &Bytes) -> Bytes {
         let half = bytes.len() / 2;
         match self {
             Self::Truncated => bytes.slice(..half),
             Self::ZeroedTail => {
-                let mut damaged = bytes.to_vec();
-                damaged[half..].fill(0);
-                damaged.into()
+                let (head, tail) = bytes.split_at(half);
+                if tail.iter().all(|byte| *byte == 0) {
+                    return Self::Truncated.apply(bytes);
+                }
+                [head, &vec![0; tail.len()]].concat().into()
             }
-            Self::FlippedBit => flip_bit(bytes, half),
+            Self::FlippedBit => flip_bit(bytes, half, 0b0001_0000),
         }
     }
 }
 
 /// `bytes` with a bit of the byte at `at` the other way; unchanged if there is no such byte.
-pub(crate) fn flip_bit(bytes: &Bytes, at: usize) -> Bytes {
+pub(crate) fn flip_bit(bytes: &Bytes, at: usize, bit: u8) -> Bytes {
     let mut damaged = bytes.to_vec();
     if let Some(byte) = damaged.get_mut(at) {
-        *byte ^= 0b0001_0000;
+        *byte ^= bit;
     }
     damaged.into()
 }
@@ -58,6 +60,7 @@ mod tests {
         assert_eq!(Damage::Truncated.apply(&bytes), [1, 2][..]);
         assert_eq!(Damage::ZeroedTail.apply(&bytes), [1, 2, 0, 0, 0][..]);
         assert_eq!(Damage::FlippedBit.apply(&bytes), [1, 2, 3 ^ 16, 4, 5][..]);
+        assert_eq!(Damage::ZeroedTail.apply(&Bytes::from_static(&[1, 2, 0, 0])), [1, 2][..]);
         assert!(Damage::ALL.iter().all(|damage| damage.apply(&Bytes::new()).is_empty()));
     }
 }

@@ -157,7 +157,8 @@ fn misread(fault: Option<Fault>, bytes: Bytes) -> Bytes {
     let place = |number: u64| (number % (bytes.len() as u64).max(1)) as usize;
     match fault {
         Some(Fault::Misread(Misread::Truncate(number))) => bytes.slice(..place(number)),
-        Some(Fault::Misread(Misread::Flip(number))) => flip_bit(&bytes, place(number)),
+        // Another bit than one that is damaged where it lies, which would be mended by that.
+        Some(Fault::Misread(Misread::Flip(number))) => flip_bit(&bytes, place(number), 0b0000_0001),
         _ => bytes,
     }
 }
@@ -266,5 +267,19 @@ impl<S: Store> Store for Faulty<S> {
 
     fn shared_directory(&self) -> Option<&Path> {
         self.store.shared_directory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_damaged_is_not_mended_by_being_misread() {
+        let sound = Bytes::from_static(b"a value");
+        let damaged = Damage::FlippedBit.apply(&sound);
+        for number in 0..sound.len() as u64 {
+            assert_ne!(misread(Some(Fault::Misread(Misread::Flip(number))), damaged.clone()), sound);
+        }
     }
 }
