@@ -1,6 +1,8 @@
 //! Keys: the names of values, validated once.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
+
+use arcstr::{ArcStr, Substr};
 
 /// The name of one value: segments parted by `/`.
 ///
@@ -21,7 +23,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// # Ok::<(), zstore_core::InvalidKey>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<str>);
+pub struct Key(Substr);
 
 impl Key {
     /// Validates `name` as a key.
@@ -33,8 +35,34 @@ impl Key {
         if name.is_empty() {
             return Err(InvalidKey::new(name, "it is empty"));
         }
+        if u32::try_from(name.len()).is_err() {
+            return Err(InvalidKey::new("", "it is longer than 4 GiB"));
+        }
         validate_segments(name)?;
         Ok(Self(name.into()))
+    }
+
+    /// Validates many names as keys that lie in one piece of memory, which lives as long as any of them.
+    ///
+    /// For keys that come and go together: a million that are made one by one are a million allocations.
+    ///
+    /// # Errors
+    /// For each name what [`new`](Self::new) says of it.
+    pub fn new_many<'a>(names: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = Result<Self, InvalidKey>> {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for name in names {
+            text.push_str(name);
+            ends.push(text.len());
+        }
+        let (text, mut start) = (ArcStr::from(text), 0);
+        ends.into_iter().map(move |end| {
+            let range = std::mem::replace(&mut start, end)..end;
+            if range.is_empty() || u32::try_from(end).is_err() {
+                return Self::new(&text[range]);
+            }
+            validate_segments(&text[range.clone()])?;
+            Ok(Self(text.substr(range)))
+        })
     }
 
     /// A key from text that is known to follow the rules, because it was cut from or joined of such text.
@@ -182,6 +210,14 @@ mod tests {
     }
 
     proptest! {
+        /// One by one or many at once, they are the same keys.
+        #[test]
+        fn many_names_are_the_keys_that_each_of_them_is(names in prop::collection::vec("[a-zü./]{0,6}", 0..9)) {
+            let many: Vec<_> = Key::new_many(names.iter().map(String::as_str)).collect();
+            let each: Vec<_> = names.iter().map(Key::new).collect();
+            prop_assert_eq!(many, each);
+        }
+
         #[test]
         fn a_key_is_its_segments_joined(name in "[a-z./%]{0,12}") {
             if let Ok(key) = Key::new(&name) {

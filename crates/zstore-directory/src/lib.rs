@@ -25,17 +25,16 @@ mod access;
 mod boot;
 mod disturbance;
 mod fence;
-mod file_bytes;
 mod files;
 mod locks;
 mod member;
 mod shares;
 mod space;
+mod whole;
 
 pub use boot::Boot;
 pub use disturbance::disturb;
 pub use fence::{Fence, Landing, Lead, Pass, Write, WriteBelow};
-pub use file_bytes::FileBytes;
 pub use files::{COUNTED, DISTURBED, FENCE, MEMBERS, SHARES};
 pub use member::{Member, MemberId, Orphan, OthersJournal};
 pub use shares::{Remove, Shares};

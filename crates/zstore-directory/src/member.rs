@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{FileBytes, access};
+use crate::{access, whole::read_whole};
 
 /// One who shares a directory: a process, or one of several caches in it. It never comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,8 +100,8 @@ impl Member {
     ///
     /// # Cost
     /// Reads all of it, which blocks.
-    pub fn journal(&self) -> io::Result<FileBytes> {
-        FileBytes::read(&self.file.lock())
+    pub fn journal(&self) -> io::Result<Vec<u8>> {
+        read_whole(&self.file.lock())
     }
 
     /// Writes at the end of its journal. A kill leaves a beginning of it there.
@@ -294,8 +294,8 @@ impl Orphan {
     ///
     /// # Cost
     /// Reads all of it, which blocks; a long one with the help of another thread.
-    pub fn journal(&self) -> io::Result<FileBytes> {
-        self.file.as_ref().map_or_else(|| Ok(FileBytes::default()), FileBytes::read)
+    pub fn journal(&self) -> io::Result<Vec<u8>> {
+        self.file.as_ref().map_or_else(|| Ok(Vec::new()), read_whole)
     }
 
     /// Bytes of its journal.

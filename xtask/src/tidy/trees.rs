@@ -8,6 +8,7 @@ const ALLOWED: [(&str, &[&str]); 2] = [
         "zstore-core",
         &[
             "zstore-core",
+            "arcstr",
             "bytes",
             // Macros, which are gone once it is built.
             "async-trait",

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use zstore_core::{ReadStore, Store, Timestamp};
+use zstore_core::{InvalidKey, Key, ReadStore, Store, Timestamp};
 use zstore_directory::Orphan;
 use zstore_format::{
     Part,
@@ -152,11 +152,14 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         mut account: impl FnMut(&mut Catalog, u64),
     ) {
         let hasher = self.catalog.lock().hasher();
-        let told = |(noted, is_sure): (Noted<'_>, bool)| {
-            self.told(&noted, homes, &hasher).map(|inherited| Told { inherited, is_sure })
-        };
         let hand = |number: usize| -> Vec<Option<Told>> {
-            journal.residents_in(number * HAND..(number + 1) * HAND).map(told).collect()
+            let noted: Vec<_> = journal.residents_in(number * HAND..(number + 1) * HAND).collect();
+            let keys = Key::new_many(noted.iter().map(|(noted, _)| noted.key));
+            let told = |((noted, is_sure), key): (&(Noted<'_>, bool), Result<Key, InvalidKey>)| {
+                let inherited = self.told(noted, key.ok()?, homes, &hasher)?;
+                Some(Told { inherited, is_sure: *is_sure })
+            };
+            noted.iter().zip(keys).map(told).collect()
         };
         made_ahead(journal.places().div_ceil(HAND), hand, |hand| {
             let mut hand = hand.into_iter();
@@ -187,11 +190,11 @@ impl<S: ReadStore + ?Sized, T: Store + ?Sized> Inner<S, T> {
         });
     }
 
-    /// All of a resident that can be found out without the catalog's lock. None if it has no place or no key.
-    fn told(&self, noted: &Noted<'_>, homes: &[Option<[Home; 2]>], hasher: &KeyHasher) -> Option<Inherited> {
+    /// All of a resident that can be found out without the catalog's lock. None if it has no place.
+    fn told(&self, noted: &Noted<'_>, key: Key, homes: &[Option<[Home; 2]>], hasher: &KeyHasher) -> Option<Inherited> {
         let [wholes, blocks] = homes.get(usize::from(noted.space)).copied()??;
         let home = if noted.part == Part::Whole { wholes } else { blocks };
-        let id = BlobId::at(home, noted.to_key()?, noted.part);
+        let id = BlobId::at(home, key, noted.part);
         let note = Note { id, weight: noted.weight, fetched: noted.fetched, is_absence: noted.is_absence };
         let expires = self.noted_until(&note);
         Some(Inherited::known_as(noted.id, note, noted.seat, expires, hasher))
