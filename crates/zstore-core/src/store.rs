@@ -71,7 +71,7 @@ pub trait ReadStore: Debug + Display + Send + Sync {
     /// `None` means only that `get` must be asked, not that the value is missing. The default always says so.
     ///
     /// # Cost
-    /// At most a short lock. No allocation.
+    /// At most a short lock, and a copy where [`Capabilities::shared_memory`] does not hold.
     fn get_now(&self, _key: &Key, _options: &GetOptions) -> Option<Fetch> {
         None
     }

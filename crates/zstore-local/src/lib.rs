@@ -39,6 +39,7 @@
 compile_error!("zstore-local needs the file system calls of a Unix");
 
 mod blocking;
+mod buffers;
 mod builder;
 mod delete;
 mod directory;

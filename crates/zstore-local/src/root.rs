@@ -6,12 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{ResolveFlags, openat2};
 use rustix::{
     fs::{CWD, Mode, OFlags, fstat, openat},
     io::Errno,
 };
 
-use crate::error::Fault;
+use crate::{error::Fault, network};
 
 /// How a directory is opened to do something to a name in it. That needs no permission to read it.
 #[cfg(target_os = "linux")]
@@ -38,6 +40,10 @@ pub(crate) const LIST: OFlags = OFlags::DIRECTORY;
 #[cfg(target_os = "linux")]
 const ATTEMPTS_MAX: usize = 32;
 
+/// How the kernel resolves a path.
+#[cfg(target_os = "linux")]
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+
 /// The directory all values lie in.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -45,6 +51,8 @@ pub(crate) struct Root {
     text: String,
     directory: OwnedFd,
     resolution: Resolution,
+    /// It lies on a disk of this machine, so that to open what is in memory waits for nobody.
+    is_near: bool,
     /// Of what is made below it, whatever the process's umask; that and the usual if none.
     pub(crate) access: Option<Access>,
 }
@@ -92,7 +100,8 @@ impl Root {
         let opened = openat(CWD, &canonical, LIST | OFlags::CLOEXEC, Mode::empty());
         let directory = opened.map_err(|errno| fault(errno.into()))?;
         let text = canonical.into_os_string().into_string().map_err(|path| Fault::RootIsNoText(path.into()))?;
-        Ok(Self { text, directory, resolution, access: None })
+        let is_near = matches!(network::kind(Path::new(&text)), Ok(None));
+        Ok(Self { text, directory, resolution, is_near, access: None })
     }
 
     /// Takes the root's own permissions for all that is made below it.
@@ -141,6 +150,19 @@ impl Root {
         }
     }
 
+    /// Opens a file below the root if that needs nobody to be waited for: every name on the way is in memory, and on a
+    /// disk of this machine. `None` means nothing else; on other systems than Linux, and before 5.12, it is the only
+    /// answer.
+    pub(crate) fn open_at_hand(&self, path: &str) -> Option<OwnedFd> {
+        #[cfg(target_os = "linux")]
+        if self.is_near && self.resolution == Resolution::Kernel {
+            let resolve = BENEATH | ResolveFlags::CACHED;
+            return openat2(&self.directory, path, READ | OFlags::CLOEXEC, Mode::empty(), resolve).ok();
+        }
+        let _ = path;
+        None
+    }
+
     /// Refuses to go on if the root was deleted under us: what is missing then is not known to be missing.
     pub(crate) fn check_there(&self) -> Result<(), Fault> {
         match fstat(&self.directory) {
@@ -152,18 +174,15 @@ impl Root {
 
     #[cfg(target_os = "linux")]
     fn open_by_kernel(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        use rustix::fs::{ResolveFlags, openat2};
-
         let name = if path.is_empty() { "." } else { path };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut last = Errno::AGAIN;
         for _ in 0..ATTEMPTS_MAX {
-            match openat2(&self.directory, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            match openat2(&self.directory, name, flags | OFlags::CLOEXEC, Mode::empty(), BENEATH) {
                 Err(errno @ (Errno::AGAIN | Errno::INTR)) => last = errno,
                 // The kernel refuses every absolute link, also one that leads back into the root.
                 Err(Errno::XDEV) => {
                     let inner = self.resolve(path)?;
-                    return openat2(&self.directory, inner, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+                    return openat2(&self.directory, inner, flags | OFlags::CLOEXEC, Mode::empty(), BENEATH);
                 }
                 opened => return opened,
             }

@@ -11,6 +11,7 @@ use zstore_core::{
 
 use crate::{
     blocking,
+    buffers::Buffers,
     builder::{Builder, Durability},
     delete,
     error::{Failed, Fault},
@@ -54,11 +55,13 @@ use crate::{
 ///
 /// # Runtime
 /// File work is done on the blocking pool of the tokio runtime that polls the future, one hop for each operation or
-/// page of a listing. Outside a runtime every operation is refused with `Unsupported`.
+/// page of a listing, but for reads of what is in the kernel's memory. Outside a runtime whatever needs that hop is
+/// refused with `Unsupported`.
 #[derive(Debug)]
 pub struct LocalStore {
     root: Arc<Root>,
     durability: Durability,
+    buffers: Arc<Buffers>,
 }
 
 impl LocalStore {
@@ -102,7 +105,7 @@ impl LocalStore {
     }
 
     pub(crate) fn new(root: Root, durability: Durability) -> Self {
-        Self { root: Arc::new(root), durability }
+        Self { root: Arc::new(root), durability, buffers: Arc::default() }
     }
 
     /// The root's path, absolute and free of links.
@@ -172,13 +175,28 @@ impl ReadStore for LocalStore {
     }
 
     /// # Cost
-    /// Five calls of the system (open, ask, read, ask again, close) and one buffer of the size of the answer.
+    /// Five calls of the system (open, ask, read, ask again, close) and one buffer of the size of the answer. They are
+    /// made where it is polled if the kernel has all of up to 4 MiB in memory (Linux only), else on the blocking pool.
     async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
+        if let Some(fetch) = self.get_now(key, options) {
+            return Ok(fetch);
+        }
         let (root, name, options) = (Arc::clone(&self.root), key.clone(), options.clone());
         self.read(Operation::Get, key.as_str(), move || value::get(&root, &name, &options)).await
     }
 
+    /// Values of up to 4 MiB of which the kernel has all in memory. Linux only.
+    ///
+    /// # Cost
+    /// Five calls of the system, and a copy.
+    fn get_now(&self, key: &Key, options: &GetOptions) -> Option<Fetch> {
+        value::get_at_hand(&self.root, &self.buffers, key, options)
+    }
+
     async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
+        if let Some(ranges) = value::get_ranges_at_hand(&self.root, &self.buffers, key, ranges) {
+            return Ok(Some(ranges));
+        }
         let (root, name, ranges) = (Arc::clone(&self.root), key.clone(), ranges.to_vec());
         self.read(Operation::GetRanges, key.as_str(), move || value::get_ranges(&root, &name, &ranges)).await
     }

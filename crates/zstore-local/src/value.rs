@@ -1,6 +1,6 @@
 //! Reads one value: its bytes and what is known of it, from one open file.
 
-use std::{ops::Range, os::fd::OwnedFd};
+use std::{ops::Range, os::fd::OwnedFd, sync::Arc};
 
 use bytes::Bytes;
 use rustix::{
@@ -10,6 +10,7 @@ use rustix::{
 use zstore_core::{ByteRange, Fetch, GetOptions, Key, Meta, Object, Part, Ranges, Version};
 
 use crate::{
+    buffers::Buffers,
     error::Fault,
     facts::Facts,
     name,
@@ -21,7 +22,12 @@ use crate::{
 struct Value {
     file: OwnedFd,
     facts: Facts,
+    /// Where bytes at hand go. Who reads it waits for the disk if none.
+    buffers: Option<Arc<Buffers>>,
 }
+
+/// More is not copied by a thread that has others to serve: it takes as long as a hop to a thread of its own, or longer.
+const AT_HAND_BYTES_MAX: usize = 4 << 20;
 
 impl Value {
     /// Opens a key's value; `None` if the name is not there or is no regular file.
@@ -35,18 +41,29 @@ impl Value {
             Err(fault) => return Err(fault),
         };
         let facts = Facts::of(&file)?;
-        Ok(facts.is_value().then_some(Self { file, facts }))
+        Ok(facts.is_value().then_some(Self { file, facts, buffers: None }))
+    }
+
+    /// The same if nobody need be waited for.
+    fn at_hand(root: &Root, buffers: &Arc<Buffers>, key: &Key) -> Option<Self> {
+        name::check(key).ok()?;
+        let file = root.open_at_hand(key.as_str())?;
+        let facts = Facts::of(&file).ok()?;
+        facts.is_value().then_some(Self { file, facts, buffers: Some(Arc::clone(buffers)) })
     }
 
     /// The part of the value that a range means.
     ///
     /// # Errors
-    /// `ChangedWhileRead` if there are fewer bytes than a moment ago.
+    /// `ChangedWhileRead` if there are fewer bytes than a moment ago; the system's, if it would have to wait and may not.
     fn part(&self, range: &ByteRange) -> Result<Part, Fault> {
         let range = range.resolve(self.facts.size)?;
         let Range { start, end } = range;
         let no_memory = || Fault::NoMemory { bytes: end - start };
         let length = usize::try_from(end - start).map_err(|_| no_memory())?;
+        if let Some(buffers) = &self.buffers {
+            return Ok(Part { bytes: self.bytes_at_hand(buffers, start, length)?, range });
+        }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| no_memory())?;
         while bytes.len() < length {
@@ -61,6 +78,46 @@ impl Value {
         Ok(Part { range, bytes: Bytes::from(bytes) })
     }
 
+    /// So many bytes, if the kernel has them in memory.
+    fn bytes_at_hand(&self, buffers: &Arc<Buffers>, start: u64, length: usize) -> Result<Bytes, Fault> {
+        if length > AT_HAND_BYTES_MAX {
+            return Err(Fault::NoMemory { bytes: length as u64 });
+        }
+        buffers.filled(length, |bytes| {
+            let mut read = 0;
+            while read < length {
+                match pread_at_hand(&self.file, &mut bytes[read..], start + read as u64) {
+                    Ok(0) => return Err(Fault::ChangedWhileRead),
+                    Ok(count) => read += count,
+                    Err(errno) => return Err(Fault::system("read the value")(errno)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What is asked of it.
+    fn fetch(&self, key: &Key, options: &GetOptions) -> Result<Fetch, Fault> {
+        let meta = self.facts.meta(key.clone());
+        let is_named = |named: &Option<Version>| named.as_ref().map(|named| named.matches(&meta.version));
+        if is_named(&options.if_match) == Some(false) {
+            return Err(Fault::OtherVersion);
+        }
+        if is_named(&options.if_none_match) == Some(true) {
+            return Ok(Fetch::NotModified(meta.version));
+        }
+        let Part { range, bytes } = self.part(options.range.as_ref().unwrap_or(&ByteRange::From(0)))?;
+        self.check_unchanged()?;
+        Ok(Fetch::Object(Object { meta, range, bytes }))
+    }
+
+    /// Several parts of it.
+    fn ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Ranges, Fault> {
+        let parts = ranges.iter().map(|range| self.part(range)).collect::<Result<_, _>>()?;
+        self.check_unchanged()?;
+        Ok(Ranges { meta: self.facts.meta(key.clone()), parts })
+    }
+
     /// Makes sure, after the bytes were read, that they belong to the facts read before them.
     ///
     /// No store of ours writes in place; other programs do.
@@ -69,32 +126,43 @@ impl Value {
     }
 }
 
+/// Reads what is in memory, and fails where it would have to wait for more.
+#[cfg(target_os = "linux")]
+fn pread_at_hand(file: &OwnedFd, bytes: &mut [u8], at: u64) -> rustix::io::Result<usize> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    preadv2(file, &mut [std::io::IoSliceMut::new(bytes)], at, ReadWriteFlags::NOWAIT)
+}
+
+/// Nothing can be read that way.
+#[cfg(not(target_os = "linux"))]
+fn pread_at_hand(_: &OwnedFd, _: &mut [u8], _: u64) -> rustix::io::Result<usize> {
+    Err(Errno::NOTSUP)
+}
+
 /// Answers a get.
 pub(crate) fn get(root: &Root, key: &Key, options: &GetOptions) -> Result<Fetch, Fault> {
-    let Some(value) = Value::open(root, key)? else {
-        return Ok(Fetch::Missing);
-    };
-    let meta = value.facts.meta(key.clone());
-    let is_named = |named: &Option<Version>| named.as_ref().map(|named| named.matches(&meta.version));
-    if is_named(&options.if_match) == Some(false) {
-        return Err(Fault::OtherVersion);
-    }
-    if is_named(&options.if_none_match) == Some(true) {
-        return Ok(Fetch::NotModified(meta.version));
-    }
-    let Part { range, bytes } = value.part(options.range.as_ref().unwrap_or(&ByteRange::From(0)))?;
-    value.check_unchanged()?;
-    Ok(Fetch::Object(Object { meta, range, bytes }))
+    Value::open(root, key)?.map_or(Ok(Fetch::Missing), |value| value.fetch(key, options))
+}
+
+/// Answers a get if nobody need be waited for; what goes wrong is told by a [`get`].
+pub(crate) fn get_at_hand(root: &Root, buffers: &Arc<Buffers>, key: &Key, options: &GetOptions) -> Option<Fetch> {
+    Value::at_hand(root, buffers, key)?.fetch(key, options).ok()
 }
 
 /// Answers a get of several ranges.
 pub(crate) fn get_ranges(root: &Root, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>, Fault> {
-    let Some(value) = Value::open(root, key)? else {
-        return Ok(None);
-    };
-    let parts = ranges.iter().map(|range| value.part(range)).collect::<Result<_, _>>()?;
-    value.check_unchanged()?;
-    Ok(Some(Ranges { meta: value.facts.meta(key.clone()), parts }))
+    Value::open(root, key)?.map(|value| value.ranges(key, ranges)).transpose()
+}
+
+/// The same if nobody need be waited for.
+pub(crate) fn get_ranges_at_hand(
+    root: &Root,
+    buffers: &Arc<Buffers>,
+    key: &Key,
+    ranges: &[ByteRange],
+) -> Option<Ranges> {
+    Value::at_hand(root, buffers, key)?.ranges(key, ranges).ok()
 }
 
 /// Answers a head.

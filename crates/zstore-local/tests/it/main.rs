@@ -3,6 +3,7 @@
 //!
 //! - `opening`: which directories can be opened, and how a store is named
 //! - `layout`: keys are paths and values are files, whoever wrote them
+//! - `at_hand`: what is read without waiting
 //! - `clashes`: what a plain directory cannot hold at once
 //! - `links`: symbolic links, inside the root and out of it
 //! - `no_files`: pipes, sockets and empty directories
@@ -14,6 +15,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what tests call too")]
 
 mod again;
+mod at_hand;
 mod clashes;
 mod concurrency;
 mod crashes;

@@ -23,7 +23,12 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::new_in(std::env::temp_dir())
+    }
+
+    /// The same below another directory than that for temporary files.
+    pub(crate) fn new_in(above: impl AsRef<std::path::Path>) -> Self {
+        let directory = TempDir::new_in(above).unwrap();
         let store = LocalStore::create(directory.path().join("root")).unwrap();
         Self { directory, store }
     }
