@@ -4,7 +4,7 @@
 //!
 //! | at | bytes | what |
 //! |---|---|---|
-//! | 0 | 8 | magic, `zstoreb` and the format version 1 |
+//! | 0 | 8 | magic, `zstoreb` and the format version 2 |
 //! | 8 | 4 | length of the header, checksums included |
 //! | 12 | 4 | kind: 0 whole value, 1 block, 2 absence |
 //! | 16 | 8 | size of the whole value |
@@ -15,7 +15,7 @@
 //! | 56 | 8 | time the value was last modified, or all ones |
 //! | 64 | 16 | lengths of key, namespace, entity tag and version id, 4 bytes each; all ones for none |
 //! | 80 | | key, namespace, entity tag, version id |
-//! | | 4 each | CRC-32 of each 64 KiB of the bytes |
+//! | | 4 each | low half of XXH3 (64 bits) of each 64 KiB of the bytes; CRC-32 in version 1 |
 //! | | 4 | CRC-32 of the header up to here |
 //!
 //! No byte of a released version changes its meaning.
@@ -25,7 +25,8 @@ use std::{ops::Range, sync::Arc};
 use bytes::{BufMut, Bytes, BytesMut};
 use zstore_core::{Key, Meta, Timestamp, Version};
 
-const MAGIC: [u8; 8] = *b"zstoreb\x01";
+use crate::checksum::Checksum;
+
 /// Everything up to the names.
 const FIXED_BYTES: usize = 80;
 /// Small enough that a range read checks little more than it serves, large enough that 4 bytes for each are nothing.
@@ -100,6 +101,7 @@ pub struct Header {
     pub stamp: u64,
     /// Bytes of the header as it was read or will be written.
     pub len: usize,
+    checksum: Checksum,
     checksums: Vec<u32>,
 }
 
@@ -129,9 +131,10 @@ impl Header {
     /// The header for `bytes`, which are the extent of `content`.
     #[must_use]
     pub fn new(content: Content, namespace: &str, fetched: Timestamp, stamp: u64, bytes: &[u8]) -> Self {
-        let checksums: Vec<u32> = bytes.chunks(CHECKED_BYTES).map(crc32fast::hash).collect();
+        let checksum = Checksum::LATEST;
+        let checksums: Vec<u32> = bytes.chunks(CHECKED_BYTES).map(|block| checksum.sum(block)).collect();
         let len = Self::names_bytes(content.key(), content.meta(), namespace) + 4 * checksums.len();
-        Self { content, namespace: namespace.to_owned(), fetched, stamp, len, checksums }
+        Self { content, namespace: namespace.to_owned(), fetched, stamp, len, checksum, checksums }
     }
 
     /// What the blob of the whole value weighs.
@@ -175,7 +178,7 @@ impl Header {
             None => (0, u64::MAX, &none),
         };
         let mut out = BytesMut::with_capacity(self.len);
-        out.put_slice(&MAGIC);
+        out.put_slice(&self.checksum.magic());
         out.put_u32_le(length(self.len));
         out.put_u32_le(self.content.kind());
         out.put_u64_le(size);
@@ -206,9 +209,7 @@ impl Header {
     /// Why it is none, or how many bytes it takes to tell.
     pub fn decode(blob: &[u8]) -> Result<Self, Damage> {
         let mut fields = Fields(blob);
-        if fields.take(8)? != MAGIC {
-            return Err(Damage::Header);
-        }
+        let checksum_of_bytes = Checksum::of(fields.take(8)?).ok_or(Damage::Header)?;
         let len = fields.u32()? as usize;
         if !(FIXED_BYTES + 4..=HEADER_BYTES_MAX).contains(&len) {
             return Err(Damage::Header);
@@ -219,10 +220,10 @@ impl Header {
             return Err(Damage::Header);
         }
         // From here on the header is what was once written; what does not fit is still no reason to panic.
-        Self::fields(&mut Fields(&body[12..]), len).ok_or(Damage::Header)
+        Self::fields(&mut Fields(&body[12..]), len, checksum_of_bytes).ok_or(Damage::Header)
     }
 
-    fn fields(fields: &mut Fields<'_>, len: usize) -> Option<Self> {
+    fn fields(fields: &mut Fields<'_>, len: usize, checksum: Checksum) -> Option<Self> {
         let kind = fields.u32().ok()?;
         let (size, start, payload) = (fields.u64().ok()?, fields.u64().ok()?, fields.u64().ok()?);
         let (fetched, stamp, modified) = (fields.u64().ok()?, fields.u64().ok()?, fields.u64().ok()?);
@@ -245,15 +246,14 @@ impl Header {
             fields.0.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect();
         let expected = payload.div_ceil(CHECKED_BYTES as u64);
         let right = fields.0.len() as u64 == 4 * expected;
-        right.then(|| Self { content, namespace, fetched: Timestamp::from_millis(fetched), stamp, len, checksums })
+        let fetched = Timestamp::from_millis(fetched);
+        right.then(|| Self { content, namespace, fetched, stamp, len, checksum, checksums })
     }
 
     /// The key that a beginning of a blob tells, whether or not the rest is sound.
     #[must_use]
     pub fn key_of(blob: &[u8]) -> Option<Key> {
-        if blob.get(..MAGIC.len())? != MAGIC {
-            return None;
-        }
+        Checksum::of(blob)?;
         let length = blob.get(64..68)?.try_into().ok().map(u32::from_le_bytes)?;
         let key = blob.get(FIXED_BYTES..FIXED_BYTES.checked_add(length as usize)?)?;
         Key::new(std::str::from_utf8(key).ok()?).ok()
@@ -271,7 +271,7 @@ impl Header {
             && bytes
                 .chunks(CHECKED_BYTES)
                 .zip(first..)
-                .all(|(block, index)| self.checksums.get(index).is_some_and(|sum| *sum == crc32fast::hash(block)));
+                .all(|(block, index)| self.checksums.get(index).is_some_and(|sum| *sum == self.checksum.sum(block)));
         right.then_some(()).ok_or(Damage::Bytes)
     }
 }
@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_length_that_no_header_has_is_damage_before_more_is_read() {
-        let said = |len: u32| Header::decode(&[&MAGIC[..], &len.to_le_bytes()[..]].concat());
+        let said = |len: u32| Header::decode(&[&Checksum::LATEST.magic()[..], &len.to_le_bytes()[..]].concat());
         let (least, most) = (FIXED_BYTES as u32 + 4, HEADER_BYTES_MAX as u32);
         assert_eq!([said(least - 1), said(most + 1)], [Err(Damage::Header), Err(Damage::Header)]);
         assert_eq!([said(least), said(most)], [least, most].map(|len| Err(Damage::Short(len as usize))));
@@ -450,7 +450,7 @@ mod tests {
 
         #[test]
         fn any_bytes_at_all_are_read_without_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), ours in any::<bool>()) {
-            if ours && bytes.len() >= 8 { bytes[..8].copy_from_slice(&MAGIC) }
+            if ours && bytes.len() >= 8 { bytes[..8].copy_from_slice(&Checksum::LATEST.magic()) }
             prop_assert!(Header::decode(&bytes).is_err());
         }
     }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod checksum;
 pub mod index;
 pub mod marker;
 mod name;
