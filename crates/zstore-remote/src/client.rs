@@ -143,6 +143,9 @@ impl Frank {
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 return Err(for_good(Refusal::Denied { status, text }));
             }
+            status @ StatusCode::BAD_REQUEST if is_bucket && speaks_of_credentials(&text) => {
+                return Err(for_good(Refusal::Denied { status, text }));
+            }
             _ => {}
         }
         Ok(response)
@@ -152,6 +155,13 @@ impl Frank {
 /// Whether a 404 is of the bucket rather than of a value.
 fn speaks_of_bucket(text: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"].iter().any(|code| text.contains(code))
+}
+
+/// Whether a 400 is of credentials that are no good any more, rather than of the question.
+fn speaks_of_credentials(text: &str) -> bool {
+    ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"]
+        .iter()
+        .any(|code| text.contains(&format!("<Code>{code}</Code>")))
 }
 
 /// Whether a 403 may be of a value rather than of credentials that are wrong: those would make every value missing. An

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs};
 
-use zstore_core::{ErrorKind, Fetch, GetOptions, Prefix, ReadStore, ReadStoreExt, Store};
+use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Prefix, ReadStore, ReadStoreExt, Store};
 use zstore_remote::{RemoteBuilder, RemoteStore};
 
 use crate::server::{Server, get_error, key, respond, whole};
@@ -91,6 +91,31 @@ async fn without_credentials_one_line_says_how_to_give_them() {
                     AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket";
         assert_eq!(error.to_string(), line);
         assert!(error.source().is_some());
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_no_good_any_more_are_told_of_whatever_the_status() {
+    for (status, code, is_denied) in [
+        ("400 Bad Request", "ExpiredToken", true),
+        ("400 Bad Request", "InvalidToken", true),
+        ("400 Bad Request", "TokenRefreshRequired", true),
+        ("400 Bad Request", "AuthorizationHeaderMalformed", true),
+        ("400 Bad Request", "InvalidArgument", false),
+        ("403 Forbidden", "SignatureDoesNotMatch", true),
+    ] {
+        let body = format!("<Error><Code>{code}</Code><Message>No good</Message></Error>");
+        let length = format!("Content-Length: {}", body.len());
+        let server =
+            Server::answering(move |asked, _| respond(status, &[&length], if asked.is_head() { "" } else { &body }))
+                .await;
+        let reader = s3(&server).open_reader().unwrap();
+        for options in [GetOptions::default(), GetOptions::range(ByteRange::Bounded(3..5))] {
+            let error = reader.get(&key(), &options).await.unwrap_err();
+            assert_eq!(error.kind() == ErrorKind::PermissionDenied, is_denied, "{code}: {error}");
+            assert!(!is_denied || error.to_string().ends_with(&format!("{status}: No good")), "{error}");
+        }
+        assert!(!is_denied || server.methods() == "GET GET", "{code}: {}", server.methods());
     }
 }
 
