@@ -80,14 +80,14 @@ impl RemoteBuilder {
         self
     }
 
-    /// Takes what the URL's scheme knows of these variables, such as those of the process, and leaves the others.
-    /// What [`option`](Self::option) sets wins.
+    /// Takes what the cloud of the URL knows of these variables, such as those of the process, and leaves the others;
+    /// without a cloud it takes none. What [`option`](Self::option) sets wins.
     ///
-    /// | scheme | variables besides those named like options |
+    /// | scheme | variables |
     /// |---|---|
-    /// | `s3://` | `AWS_PROFILE`, `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`: region, endpoint and keys of a profile are read from these files, or from those in `~/.aws`, for what no variable says |
-    /// | `gs://` | `GOOGLE_APPLICATION_CREDENTIALS` |
-    /// | `az://` | `AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_KEY` |
+    /// | `s3://` | `AWS_...` and an option's name; `AWS_PROFILE`, `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`: region, endpoint and keys of a profile are read from these files, or from those in `~/.aws`, for what no variable says |
+    /// | `gs://` | `GOOGLE_...` and an option's name; `GOOGLE_APPLICATION_CREDENTIALS` |
+    /// | `az://` | `AZURE_...` and an option's name; `AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_KEY`; `IDENTITY_ENDPOINT` |
     ///
     /// # Examples
     /// ```
@@ -193,16 +193,11 @@ impl RemoteBuilder {
 
     /// The options with their keys parsed by `parse`; those that win come last.
     pub(crate) fn known_options<K>(&self, scheme: &str, parse: impl Fn(&str) -> Option<K>) -> Result<Vec<(K, String)>> {
-        let parse = |key: &str| parse(&key.to_ascii_lowercase());
-        let known = self.environment.iter().filter_map(|(key, value)| Some((parse(key)?, value.to_owned())));
-        let mut all: Vec<(K, String)> = known.collect();
-        for (key, value) in &self.options {
-            let Some(key) = parse(key) else {
-                return Err(refuse(format!("{scheme}:// has no option {key:?}")));
-            };
-            all.push((key, value.clone()));
-        }
-        Ok(all)
+        let known = |(key, value): &(String, String)| match parse(&key.to_ascii_lowercase()) {
+            Some(known) => Ok((known, value.clone())),
+            None => Err(refuse(format!("{scheme}:// has no option {key:?}"))),
+        };
+        self.options.iter().map(known).collect()
     }
 
     pub(crate) fn retry(&self) -> RetryConfig {

@@ -11,6 +11,8 @@ mod gs;
 mod profile;
 #[cfg(feature = "aws")]
 mod s3;
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
+mod told;
 
 use url::Url;
 use zstore_core::{Error, ErrorKind, Operation, Result};

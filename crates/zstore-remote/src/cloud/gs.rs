@@ -6,7 +6,10 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use url::Url;
 use zstore_core::Result;
 
-use super::bucket::{Address, client_options, shown_endpoint};
+use super::{
+    bucket::{Address, client_options, shown_endpoint},
+    told::Told,
+};
 use crate::{
     builder::RemoteBuilder,
     place::{Place, cannot_open},
@@ -16,10 +19,14 @@ use crate::{
 const ADVICE: &str =
     "set GOOGLE_APPLICATION_CREDENTIALS to a key file, or GOOGLE_SKIP_SIGNATURE=true for a public bucket";
 
+/// Who is asked unless somebody says otherwise.
+const OWN_PLACE: &str = "https://storage.googleapis.com";
+
 pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
-    let options = settings.known_options("gs", |key| key.parse::<GoogleConfigKey>().ok())?;
-    let endpoint = options.iter().rev().find(|(key, _)| *key == GoogleConfigKey::BaseUrl);
-    let endpoint = endpoint.map(|(_, value)| value.clone());
+    let told = Told::of(settings, "gs", "GOOGLE_", |key| key.parse().ok())?;
+    // Without it a key file could say who is asked, and the name would not tell.
+    let endpoint = told.get(&GoogleConfigKey::BaseUrl).map(str::to_owned);
+    let base_url = endpoint.clone().unwrap_or_else(|| OWN_PLACE.to_owned());
     let bucket = url.host_str().unwrap_or_default().to_owned();
     let at = endpoint.as_deref().map(shown_endpoint);
     let address = Address { url, scheme: "gs", bucket, at };
@@ -28,7 +35,8 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         .with_retry(settings.retry())
         .with_client_options(client_options(settings, endpoint.as_deref()))
         .with_http_connector(address.connector(settings, ADVICE, false));
-    let builder = options.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
+    let builder = told.into_all().fold(builder, |builder, (key, value)| builder.with_config(key, value));
+    let builder = builder.with_base_url(&base_url);
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
     Ok(Place { updates_by_id: true, ..address.place(Arc::new(store), true)? })
 }

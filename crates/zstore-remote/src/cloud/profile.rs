@@ -54,8 +54,13 @@ impl Profile {
     }
 
     /// Where its buckets are.
-    pub(super) fn places(&self) -> impl Iterator<Item = (AmazonS3ConfigKey, String)> {
-        self.options([("region", AmazonS3ConfigKey::Region), ("endpoint_url", AmazonS3ConfigKey::Endpoint)])
+    pub(super) fn region(&self) -> Option<&str> {
+        self.settings.get("region").map(String::as_str)
+    }
+
+    /// Who is asked for them.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        self.settings.get("endpoint_url").map(String::as_str)
     }
 
     /// Its credentials, if it has some.
@@ -63,13 +68,13 @@ impl Profile {
     /// # Errors
     /// If somebody chose it and it has them of tools that are not here.
     pub(super) fn credentials(&self) -> Result<Vec<(AmazonS3ConfigKey, String)>> {
-        let found: Vec<_> = self
-            .options([
-                ("aws_access_key_id", AmazonS3ConfigKey::AccessKeyId),
-                ("aws_secret_access_key", AmazonS3ConfigKey::SecretAccessKey),
-                ("aws_session_token", AmazonS3ConfigKey::Token),
-            ])
-            .collect();
+        let known = [
+            ("aws_access_key_id", AmazonS3ConfigKey::AccessKeyId),
+            ("aws_secret_access_key", AmazonS3ConfigKey::SecretAccessKey),
+            ("aws_session_token", AmazonS3ConfigKey::Token),
+        ];
+        let found = known.into_iter().filter_map(|(name, key)| Some((key, self.settings.get(name)?.clone())));
+        let found: Vec<_> = found.collect();
         let other = BY_OTHER_TOOLS.iter().find(|setting| self.settings.contains_key(**setting));
         if let (Some(name), Some(setting), true) = (&self.chosen, other, found.is_empty()) {
             return Err(refuse(format!(
@@ -78,13 +83,6 @@ impl Profile {
             )));
         }
         Ok(found)
-    }
-
-    fn options<const COUNT: usize>(
-        &self,
-        known: [(&'static str, AmazonS3ConfigKey); COUNT],
-    ) -> impl Iterator<Item = (AmazonS3ConfigKey, String)> {
-        known.into_iter().filter_map(|(name, key)| Some((key, self.settings.get(name)?.clone())))
     }
 }
 

@@ -145,6 +145,8 @@ async fn a_profile_gives_what_no_variable_says() {
     };
     let signature = signed_by(builder.clone()).await;
     assert!(signature.contains("Credential=FIELDKEY/") && signature.contains("/eu-central-1/s3"), "{signature}");
+    let signature = signed_by(builder.clone().environment([("AWS_DEFAULT_REGION", "ap-east-1")])).await;
+    assert!(signature.contains("/ap-east-1/s3"), "{signature}");
     // Credentials come all from one place, and what is said nearer wins.
     let own = builder.environment([("AWS_ACCESS_KEY_ID", "OWN"), ("AWS_SECRET_ACCESS_KEY", "hush")]);
     let signature = signed_by(own.clone()).await;

@@ -9,6 +9,7 @@
 //! - `redirects`: values that moved, and what follows them;
 //! - `refusals`: statuses, and what a caller is told;
 //! - `opening`: URLs, options and names;
+//! - `environment`: options, variables and profiles;
 //! - `secrets`: what must not be seen;
 //! - `real`: real servers, where they run;
 //! - `tls`: whom to trust;
@@ -22,6 +23,8 @@
 #[cfg(feature = "aws")]
 mod buckets;
 mod changing;
+#[cfg(feature = "aws")]
+mod environment;
 #[cfg(feature = "aws")]
 mod examples;
 mod folder;

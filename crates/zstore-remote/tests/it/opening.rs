@@ -86,14 +86,3 @@ async fn options_are_handed_to_the_scheme_and_unknown_ones_refused() {
     assert!(error.to_string().contains("\"colour\""), "{error}");
     assert!(RemoteBuilder::new("file:///tmp").option("user_agent", "x").open_store().is_err());
 }
-
-#[tokio::test]
-async fn of_an_environment_what_is_known_is_taken_and_options_win() {
-    let server = Server::answering(|asked, _| whole(asked, "\"a\"", "value")).await;
-    let environment = [("PATH", "/bin"), ("USER_AGENT", "environment/1")];
-    let builder = RemoteBuilder::new(server.url()).environment(environment);
-    builder.open_reader().unwrap().head(&key()).await.unwrap();
-    builder.option("user_agent", "option/1").open_reader().unwrap().head(&key()).await.unwrap();
-    let agents: Vec<_> = server.asked().iter().map(|asked| asked.header("user-agent").unwrap().to_owned()).collect();
-    assert_eq!(agents, ["environment/1", "option/1"]);
-}
