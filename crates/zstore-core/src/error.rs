@@ -150,6 +150,32 @@ impl Error {
         self.with(|inner| inner.source = Some(Arc::new(source)))
     }
 
+    /// The contract's error that `error` is, or that lies in the chain of its sources, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io;
+    ///
+    /// use zstore_core::{Error, ErrorKind, Operation};
+    ///
+    /// let through_a_reader = io::Error::other(Error::new(ErrorKind::TimedOut, Operation::Get));
+    /// assert!(Error::find_in(&through_a_reader).is_some_and(Error::is_retryable));
+    /// assert!(Error::find_in(&io::Error::other("theirs")).is_none());
+    /// ```
+    #[must_use]
+    pub fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(own) = error.downcast_ref() {
+                return Some(own);
+            }
+            // An input and output error, as readers of streams have it, shows what it wraps in `get_ref` alone.
+            let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|wrapped| wrapped as &(dyn StdError + 'static)).or_else(|| error.source());
+        }
+        None
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

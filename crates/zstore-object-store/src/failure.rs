@@ -1,6 +1,6 @@
 //! Errors: from the contract's to `object_store`'s, and back.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt};
 
 use object_store::{Error as TheirError, path::Path};
 use zstore_core::{Error, ErrorKind};
@@ -44,20 +44,13 @@ pub(crate) fn missing(path: &Path, store: &(impl fmt::Display + ?Sized)) -> Thei
 /// ```
 #[must_use]
 pub fn store_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return Some(error);
-        }
-        // An input and output error, as readers of streams have it, shows what it wraps in `get_ref` alone.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = wrapped.map(|wrapped| wrapped as &(dyn StdError + 'static)).or_else(|| error.source());
-    }
-    None
+    Error::find_in(error)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use zstore_core::Operation;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future, stream};
 use object_store::{ObjectMeta, path::Path};
-use zstore_core::{BoxStream, DirListing, Error, ErrorKind, Key, Meta, Operation, Prefix, Result};
+use zstore_core::{BoxStream, DirListing, Error, ErrorKind, Key, Meta, Operation, Prefix, Result, until_error};
 
 use crate::{
     fault::{Failure, Fault},
@@ -19,18 +19,8 @@ impl Remote {
             Ok(path) => self.objects.list(path.as_ref()),
             Err(error) => return stream::iter([Err(error)]).boxed(),
         };
-        objects
-            .map(Some)
-            .filter_map(move |object| future::ready(object.and_then(|object| this.listed(&prefix, object).transpose())))
-            // After an error there is no knowing what is left out.
-            .scan(false, |has_failed, meta| {
-                let item = (!*has_failed).then(|| {
-                    *has_failed = meta.is_err();
-                    meta
-                });
-                future::ready(item)
-            })
-            .boxed()
+        let listed = objects.filter_map(move |object| future::ready(this.listed(&prefix, object).transpose()));
+        until_error(listed).boxed()
     }
 
     pub(crate) async fn list_dir(&self, prefix: &Prefix) -> Result<DirListing> {

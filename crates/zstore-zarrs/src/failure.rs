@@ -1,6 +1,6 @@
 //! Errors: from the contract's to zarrs', and back.
 
-use std::{error::Error as StdError, io, sync::Arc};
+use std::{error::Error as StdError, io, iter::successors, sync::Arc};
 
 use zarrs_storage::{StorageError, StoreKeyError};
 use zstore_core::{Error, ErrorKind};
@@ -51,22 +51,15 @@ pub(crate) fn storage_error(error: Error) -> StorageError {
 /// ```
 #[must_use]
 pub fn store_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return Some(error);
-        }
-        // An input and output error shows what it wraps in `get_ref`, and only what lies below that in `source`.
-        let io = match error.downcast_ref::<StorageError>() {
-            Some(StorageError::IOError(io)) => Some(&**io),
-            _ => error.downcast_ref::<io::Error>(),
-        };
-        if let Some(error) = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<Error>()) {
-            return Some(error);
-        }
-        next = error.source();
+    Error::find_in(error).or_else(|| successors(Some(error), |&error| error.source()).find_map(hidden))
+}
+
+/// The contract's error in zarrs' own, which hides the input and output error in it from `source`.
+fn hidden<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    match error.downcast_ref() {
+        Some(StorageError::IOError(io)) => Error::find_in(&**io),
+        _ => None,
     }
-    None
 }
 
 #[cfg(test)]

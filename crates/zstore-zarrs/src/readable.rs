@@ -13,22 +13,20 @@ use crate::{ZarrsStore, failure::storage_error, names, ranges};
 impl<S: ReadStore + ?Sized> ZarrsStore<S> {
     /// What zarrs is told of a failed read: of a range past the end, which range of how many bytes.
     ///
-    /// The contract's error does not tell the size, so it is asked for: an error may cost a request more.
-    async fn read_failure(&self, key: &Key, wanted: &[TheirRange], error: Error) -> Result<Missing, StorageError> {
+    /// The contract's error does not tell the size, so it is asked for: an error may cost a request more. If the value
+    /// is gone by then, there is none to read.
+    async fn read_failure<T>(&self, key: &Key, wanted: &[TheirRange], error: Error) -> Result<Option<T>, StorageError> {
         if error.kind() != ErrorKind::InvalidRange {
             return Err(storage_error(error));
         }
         let Some(meta) = self.store().head(key).await.map_err(storage_error)? else {
-            return Ok(Missing);
+            return Ok(None);
         };
         wanted.iter().try_for_each(|range| ranges::check(*range, meta.size))?;
         // The value has grown since: the ranges are good now, and were not when they were read.
         Err(storage_error(error))
     }
 }
-
-/// The value was deleted while its size was asked for.
-struct Missing;
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
@@ -49,7 +47,7 @@ impl<S: ReadStore + ?Sized> AsyncReadableStorageTraits for ZarrsStore<S> {
         let found = match self.store().get_ranges(&key, &asked).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
-            Err(error) => return self.read_failure(&key, &wanted, error).await.map(|Missing| None),
+            Err(error) => return self.read_failure(&key, &wanted, error).await,
         };
         wanted.iter().try_for_each(|range| ranges::check(*range, found.meta.size))?;
         Ok(Some(stream::iter(found.parts.into_iter().map(|part| Ok(part.bytes))).boxed()))
@@ -63,7 +61,7 @@ impl<S: ReadStore + ?Sized> AsyncReadableStorageTraits for ZarrsStore<S> {
                 ranges::check(byte_range, object.meta.size)?;
                 Ok(Some(object.bytes))
             }
-            Err(error) => self.read_failure(&key, &[byte_range], error).await.map(|Missing| None),
+            Err(error) => self.read_failure(&key, &[byte_range], error).await,
         }
     }
 

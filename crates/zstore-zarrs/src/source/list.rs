@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future, stream};
 use zarrs_storage::{AsyncListableStorageTraits, AsyncReadableStorageTraits, StorageError, StoreKey, StorePrefix};
-use zstore_core::{BoxStream, DirListing, Error, ErrorKind, Key, Meta, Operation, Prefix, Result};
+use zstore_core::{BoxStream, DirListing, Error, ErrorKind, Key, Meta, Operation, Prefix, Result, until_error};
 
 use crate::{ZarrsSource, names, source::Layout};
 
@@ -57,19 +57,8 @@ impl<S: AsyncReadableStorageTraits + ?Sized + 'static> ZarrsSource<S> {
             let this = this.clone();
             async move { Ok(this.size(Operation::List, &key).await?.map(|size| Self::meta(&key, size))) }
         };
-        stream::iter(keys)
-            .map(asked)
-            .buffered(CONCURRENT_MAX)
-            .filter_map(|meta| future::ready(meta.transpose()))
-            // After an error there is no knowing what is left out.
-            .scan(false, |has_failed, meta: Result<Meta>| {
-                let item = (!*has_failed).then(|| {
-                    *has_failed = meta.is_err();
-                    meta
-                });
-                future::ready(item)
-            })
-            .boxed()
+        let metas = stream::iter(keys).map(asked).buffered(CONCURRENT_MAX);
+        until_error(metas.filter_map(|meta: Result<Option<Meta>>| future::ready(meta.transpose()))).boxed()
     }
 
     /// The key of a listed name, if it is strictly below `prefix`.
