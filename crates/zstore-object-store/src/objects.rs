@@ -39,6 +39,13 @@ use crate::failure::refused;
 /// `*`, a time or a version is a head and, if that passes, a get. Bytes are handed on without a copy; a value without
 /// a range is held whole.
 ///
+/// # Errors
+/// Those of `object_store`; [`store_error`](crate::store_error) finds the contract's own in one, which tells more of what
+/// can be done about it.
+///
+/// # Cancel safety
+/// Dropping a put, a copy or a delete is law W7 of the store. A rename that is dropped may have copied and not deleted.
+///
 /// A clone shares the store.
 #[derive(Clone)]
 pub struct Objects {

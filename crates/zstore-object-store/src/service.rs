@@ -20,7 +20,7 @@ impl ObjectStore for Objects {
         if !opts.attributes.is_empty() {
             return Err(self.not_implemented("`put_opts` with attributes", None));
         }
-        self.write(location, payload.into_iter().collect(), opts.mode).await
+        self.write("put_opts", location, payload.into_iter().collect(), opts.mode).await
     }
 
     /// What can be refused is refused before the first part.

@@ -50,7 +50,7 @@ impl MultipartUpload for Upload {
     async fn complete(&mut self) -> Result<PutResult> {
         let pieces = self.pieces.as_ref().ok_or_else(|| self.is_over())?;
         let value = pieces.iter().cloned().collect();
-        let written = self.objects.write(&self.path, value, PutMode::Overwrite).await?;
+        let written = self.objects.write("put_multipart_opts", &self.path, value, PutMode::Overwrite).await?;
         self.pieces = None;
         Ok(written)
     }

@@ -17,7 +17,8 @@ use crate::{
 const CONCURRENT_MAX: usize = 10;
 
 impl Objects {
-    pub(crate) async fn write(&self, path: &Path, value: Payload, mode: PutMode) -> Result<PutResult> {
+    /// Writes a value for `operation`, which is what others are told of when the store has no such mode.
+    pub(crate) async fn write(&self, operation: &str, path: &Path, value: Payload, mode: PutMode) -> Result<PutResult> {
         let store = self.writes(Operation::Set)?;
         let key = names::key(path)?;
         let (mode, name) = match mode {
@@ -32,7 +33,7 @@ impl Objects {
                 Err(TheirError::AlreadyExists { path: path.to_string(), source: Box::new(error) })
             }
             (Err(error), Some(name)) if error.kind() == ErrorKind::Unsupported => {
-                Err(self.not_implemented(&format!("`put_opts` with `PutMode::{name}`"), Some(&error)))
+                Err(self.not_implemented(&format!("`{operation}` with mode `{name}`"), Some(&error)))
             }
             (Err(error), _) => Err(failed(path, error)),
         }
@@ -54,21 +55,15 @@ impl Objects {
 
     /// The value of `from`, written at `to`.
     pub(crate) async fn copy_value(&self, from: &Path, to: &Path, mode: CopyMode) -> Result<()> {
-        let store = self.writes(Operation::Set)?;
-        let (source, target) = (names::key(from)?, names::key(to)?);
+        self.writes(Operation::Set)?;
+        let source = names::key(from)?;
         let found = self.reads().get(&source, &GetOptions::default()).await.map_err(|error| failed(from, error))?;
         let Fetch::Object(object) = found else { return Err(missing(from, self.reads())) };
         let mode = match mode {
-            CopyMode::Overwrite => SetMode::Overwrite,
-            CopyMode::Create => SetMode::Create,
+            CopyMode::Overwrite => PutMode::Overwrite,
+            CopyMode::Create => PutMode::Create,
         };
-        let creates = mode == SetMode::Create;
-        store.set(&target, object.bytes.into(), mode).await.map(drop).map_err(|error| {
-            if creates && error.kind() == ErrorKind::PreconditionFailed {
-                return TheirError::AlreadyExists { path: to.to_string(), source: Box::new(error) };
-            }
-            failed(to, error)
-        })
+        self.write("copy_opts", to, object.bytes.into(), mode).await.map(drop)
     }
 
     pub(crate) async fn move_value(&self, from: &Path, to: &Path, mode: RenameTargetMode) -> Result<()> {

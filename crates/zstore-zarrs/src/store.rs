@@ -16,6 +16,15 @@ use std::{fmt, sync::Arc};
 /// are handed on without a copy. A list is held whole, as zarrs' trait has it. Writing a part reads the whole value
 /// and writes it again.
 ///
+/// # Errors
+/// Those of zarrs; [`store_error`](crate::store_error) finds the contract's own in one, which tells more of what can be
+/// done about it.
+///
+/// # Cancel safety
+/// Dropping a write is law W7 of the store: the value is as it was or as it is to be, and nothing between. Of several
+/// erasures some may have been made. Where the store has no update, writers of parts of one value may lose each other's
+/// writes.
+///
 /// A clone shares the store.
 pub struct ZarrsStore<S: ?Sized>(Arc<S>);
 
@@ -30,23 +39,11 @@ impl<S: ?Sized> ZarrsStore<S> {
     pub const fn store(&self) -> &Arc<S> {
         &self.0
     }
-
-    /// Gives the store back.
-    #[must_use]
-    pub fn into_inner(self) -> Arc<S> {
-        self.0
-    }
 }
 
 impl<S: ?Sized> Clone for ZarrsStore<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S: ?Sized> From<Arc<S>> for ZarrsStore<S> {
-    fn from(store: Arc<S>) -> Self {
-        Self::new(store)
     }
 }
 

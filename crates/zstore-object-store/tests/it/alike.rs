@@ -245,6 +245,14 @@ async fn check(ops: Vec<Op>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_empty_value_is_put_and_answered() {
+    let get = Op::Get { name: 0, range: None, if_match: None, if_none_match: None };
+    check(vec![Op::Put { name: 0, size: 0, mode: Mode::Overwrite }, get, Op::List { prefix: 0, offset: None }])
+        .await
+        .unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
