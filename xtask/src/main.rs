@@ -2,8 +2,7 @@
 //!
 //! Each command is a file: [`test`], [`bench`], [`soak`], [`servers`], [`tidy`], [`ci`]. What they share is `process`,
 //! which runs a program and shows how, `provision`, which installs what tests need, and `repository`, which says where
-//! we are. Nothing here hides a failure: the exit code is 0
-//! only if all went well.
+//! we are. Nothing here hides a failure: the exit code is 0 only if all went well.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 

@@ -65,19 +65,30 @@ pub(crate) fn debian(package: &str, command: &str) -> Outcome<PathBuf> {
     Ok(place.join("usr/sbin").join(command))
 }
 
-/// Makes `place` unless it was made to the end for the same `recipe` before.
+/// Makes `place` unless it was made to the end for the same `recipe` before. One process does so at a time: the others
+/// wait, and find it made.
 fn make_once(place: &Path, recipe: &str, make: impl FnOnce() -> Outcome) -> Outcome {
+    let failed = |error: std::io::Error| format!("{} cannot be made: {error}", place.display());
+    let lock = lock_of(place);
+    fs::create_dir_all(lock.parent().unwrap_or(place)).map_err(failed)?;
+    // Given back when it is closed, also by a process that is killed.
+    let lock = fs::File::create(lock).map_err(failed)?;
+    lock.lock().map_err(failed)?;
     let stamp = place.join("made-of");
     if fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == recipe) {
         return Ok(());
     }
-    let failed = |error: std::io::Error| format!("{} cannot be made: {error}", place.display());
     if place.exists() {
         fs::remove_dir_all(place).map_err(failed)?;
     }
     fs::create_dir_all(place).map_err(failed)?;
     make()?;
     fs::write(&stamp, recipe).map_err(failed)
+}
+
+/// The file that is locked while `place` is made.
+fn lock_of(place: &Path) -> PathBuf {
+    place.with_added_extension("lock")
 }
 
 /// An interpreter of Python that is new enough. Several may be on one machine, and `python3` is not always the newest.
@@ -113,6 +124,12 @@ fn run(command: &mut Command) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::TryLockError,
+        sync::atomic::{AtomicUsize, Ordering::SeqCst},
+        thread,
+    };
+
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
@@ -126,6 +143,23 @@ mod tests {
         let place = scratch("once");
         assert_eq!(make_once(&place, "one", || Ok(())), Ok(()));
         assert_eq!(make_once(&place, "one", || Err("made again".to_owned())), Ok(()));
+        fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn of_several_at_once_one_makes_it_and_the_others_find_it_made() {
+        let (place, made) = (scratch("at-once"), AtomicUsize::new(0));
+        let make = || {
+            made.fetch_add(1, SeqCst);
+            let lock = fs::File::open(lock_of(&place)).unwrap();
+            assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)), "nobody else gets in meanwhile");
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| make_once(&place, "one", make))).collect();
+            assert!(all.into_iter().all(|one| one.join().unwrap() == Ok(())));
+        });
+        assert_eq!(made.into_inner(), 1);
         fs::remove_dir_all(&place).unwrap();
     }
 

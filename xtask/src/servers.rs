@@ -17,7 +17,7 @@ mod nginx;
 mod running;
 mod seaweedfs;
 
-use std::{ffi::OsString, fs, process::Command};
+use std::{ffi::OsString, fmt, fs, process::Command};
 
 use self::running::Running;
 use crate::{
@@ -33,8 +33,27 @@ pub(crate) struct Servers {
     _running: Vec<Running>,
     /// How tests find them.
     pub(crate) variables: Vec<Variable>,
-    /// Which are not there, and why.
-    pub(crate) absent: Vec<String>,
+    /// Which are not there.
+    pub(crate) absent: Vec<Absent>,
+}
+
+/// A server that could not be started.
+pub(crate) struct Absent {
+    name: &'static str,
+    why: String,
+}
+
+impl Absent {
+    /// The module of the tests that need it.
+    pub(crate) fn tests(&self) -> String {
+        format!("real::{}", self.name.to_lowercase())
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not there: {}", self.name, self.why)
+    }
 }
 
 /// A server that was started, and how tests find it.
@@ -58,7 +77,7 @@ pub(crate) fn start() -> Servers {
                 servers._running.push(running);
                 servers.variables.extend(variables);
             }
-            Err(why) => servers.absent.push(format!("{name} is not there: {why}")),
+            Err(why) => servers.absent.push(Absent { name, why }),
         }
     }
     servers
@@ -68,7 +87,7 @@ pub(crate) fn start() -> Servers {
 pub(crate) fn run(command: &[&str]) -> Outcome {
     let servers = start();
     if !servers.absent.is_empty() {
-        return Err(servers.absent.join("\n"));
+        return Err(servers.absent.iter().map(Absent::to_string).collect::<Vec<_>>().join("\n"));
     }
     match command {
         [program, arguments @ ..] => {

@@ -31,7 +31,8 @@ pub(super) fn start() -> Outcome<Started> {
 /// The folder at `/`, and the same at `/gzip/`, compressed on the way for whoever asks for it.
 fn configuration(folder: &Path, port: u16) -> String {
     let folder = folder.display();
-    // Without a user of its own it may read what we write, whoever we are.
+    // Started by root, its workers would become nobody, who may not read what we write; started by others, nginx ignores
+    // the line.
     format!(
         r"daemon off;
 user root root;
