@@ -32,7 +32,7 @@ async fn report(objects: Arc<dyn ObjectStore>) -> object_store::Result<u64> {
 
 /// The bucket behind a directory. The name tells the bucket's data from any other's that the directory may keep.
 async fn open(bucket: &Arc<dyn ObjectStore>, directory: &Directory) -> zstore_core::Result<Cache> {
-    let source = Arc::new(RemoteStore::new(Arc::clone(bucket), Prefix::root(), "s3://my-bucket"));
+    let source = Arc::new(RemoteStore::new(Arc::clone(bucket), Prefix::root(), "s3://my-bucket")?);
     let tier = Arc::new(LocalStore::create_cache(directory)?);
     CacheStore::builder(source, tier).max_size(10 << 30).build().await
 }

@@ -17,7 +17,7 @@
 //!
 //! let bucket: Arc<dyn ObjectStore> = Arc::new(InMemory::new()); // or S3, or any other
 //! # let directory = tempfile::tempdir()?;
-//! let source = Arc::new(RemoteStore::new(bucket, Prefix::root(), "my-bucket"));
+//! let source = Arc::new(RemoteStore::new(bucket, Prefix::root(), "my-bucket")?);
 //! let tier = Arc::new(LocalStore::create_cache(directory.path())?);
 //! let cache = CacheStore::builder(source, tier).max_size(10 << 30).build().await?;
 //! let objects: Arc<dyn ObjectStore> = Arc::new(Objects::new(cache));

@@ -1,4 +1,5 @@
 //! The whole contract, there and back: a store as objects, and those objects as a store.
+#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
 
 use std::sync::{
     Arc,
@@ -16,6 +17,6 @@ fn main() {
     conformance::main(|| async {
         // Whoever hands objects in must tell them apart; here they are numbered.
         let name = format!("objects:{}/{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        RemoteStore::new(Arc::new(Objects::new(MemoryStore::new())), Prefix::root(), &name)
+        RemoteStore::new(Arc::new(Objects::new(MemoryStore::new())), Prefix::root(), &name).unwrap()
     })
 }

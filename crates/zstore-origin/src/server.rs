@@ -137,20 +137,20 @@ impl OriginBuilder {
         let address = listener.local_addr().map_err(cannot)?;
         let counters = Arc::new(Counters::default());
         let (running, stop) = watch::channel(());
-        let desk = Arc::new(Desk { settings: self, counters: Arc::clone(&counters) });
-        let accepting = tokio::spawn(accept(listener, desk, stop));
+        let service = Arc::new(Service { settings: self, counters: Arc::clone(&counters) });
+        let accepting = tokio::spawn(accept(listener, service, stop));
         Ok(Origin { address, counters, running, accepting })
     }
 }
 
 /// Where requests are answered: what all connections share.
 #[derive(Debug)]
-struct Desk {
+struct Service {
     settings: OriginBuilder,
     counters: Arc<Counters>,
 }
 
-impl Desk {
+impl Service {
     async fn serve(&self, request: Request<Incoming>) -> Response<Outgoing> {
         // No request has a body that means anything here; hyper reads past it.
         let (request, _body) = request.into_parts();
@@ -182,7 +182,7 @@ impl Desk {
     }
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Desk>, mut stop: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, service: Arc<Service>, mut stop: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -190,7 +190,7 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, mut stop: watch::Receive
             _ = stop.changed() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => _ = connections.spawn(connect(stream, Arc::clone(&desk), stop.clone())),
+                Ok((stream, _)) => _ = connections.spawn(connect(stream, Arc::clone(&service), stop.clone())),
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
         }
@@ -200,14 +200,14 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, mut stop: watch::Receive
     _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn connect(stream: TcpStream, desk: Arc<Desk>, mut stop: watch::Receiver<()>) {
+async fn connect(stream: TcpStream, service: Arc<Service>, mut stop: watch::Receiver<()>) {
     // Without it, small answers wait for the acknowledgement of earlier ones. A socket that refuses is only slower.
     _ = stream.set_nodelay(true);
-    let service = service_fn(|request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, Infallible>(desk.serve(request).await) }
+    let answers = service_fn(|request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(service.serve(request).await) }
     });
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answers);
     let mut connection = std::pin::pin!(connection);
     // A connection that breaks is the client's affair: it will have seen it.
     tokio::select! {

@@ -54,7 +54,7 @@ fn broken(error: object_store::Error) -> Failure {
         Fault::Missing => "the value went away while it was sent".to_owned(),
         Fault::NotModified | Fault::Exists => "it did not send the rest".to_owned(),
         Fault::NotSupported { .. } => "it cannot send the rest alone".to_owned(),
-        Fault::Amiss { why } | Fault::Other { why } => why.clone(),
+        Fault::Amiss { why } | Fault::Unexplained { why } | Fault::Other { why } => why.clone(),
         _ => return failure,
     };
     failure.fault = Fault::Broken { why };

@@ -8,7 +8,7 @@ use zstore_core::{ErrorKind, Operation, Result};
 use crate::{
     client::{Bucket, Connector, Patience},
     environment::Environment,
-    place::{Place, refuse},
+    place::{self, refuse},
     reader::RemoteReader,
     store::RemoteStore,
 };
@@ -173,7 +173,7 @@ impl RemoteBuilder {
     /// `InvalidArgument` for a URL or an option that makes no sense and a folder that is not there, `Unsupported` for
     /// a cloud that is not built in.
     pub fn open_reader(&self) -> Result<RemoteReader> {
-        Ok(RemoteReader(Arc::new(Place::open(self)?.into_remote())))
+        Ok(RemoteReader(Arc::new(place::open(self)?)))
     }
 
     /// Opens the URL for reading and writing. No request is made.
@@ -182,13 +182,13 @@ impl RemoteBuilder {
     /// As [`open_reader`](Self::open_reader), and `Unsupported` for `http://` and `https://`, for a web server is not
     /// written to.
     pub fn open_store(&self) -> Result<RemoteStore> {
-        let place = Place::open(self)?;
-        if !place.capabilities.create {
-            let name = place.name;
+        let remote = place::open(self)?;
+        if !remote.capabilities.create {
             return Err(zstore_core::Error::new(ErrorKind::Unsupported, Operation::Open)
-                .with_detail(format!("{name} is a web server, which can only be read; open it as a RemoteReader")));
+                .with_store(&remote)
+                .with_detail("a web server can only be read; open it as a RemoteReader"));
         }
-        Ok(RemoteStore::of(place.into_remote()))
+        Ok(RemoteStore::of(remote))
     }
 
     /// The options with their keys parsed by `parse`; those that win come last.

@@ -58,7 +58,7 @@ impl HttpConnector for Connector {
         let client = ReqwestConnector::default().connect(options)?;
         let redirects = Redirects::new(client.clone(), options);
         let limit = Limit::new(self.requests_max);
-        Ok(HttpClient::new(Frank { client, redirects, limit, settings: self.clone() }))
+        Ok(HttpClient::new(CheckingClient { client, redirects, limit, settings: self.clone() }))
     }
 }
 
@@ -68,9 +68,9 @@ fn install_tls() {
     _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A client that is frank about refusals.
+/// A client that holds answers against questions, and is frank about refusals.
 #[derive(Debug)]
-struct Frank {
+struct CheckingClient {
     client: HttpClient,
     redirects: Redirects,
     limit: Limit,
@@ -78,7 +78,7 @@ struct Frank {
 }
 
 #[async_trait]
-impl HttpService for Frank {
+impl HttpService for CheckingClient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // Without a runtime the client below would panic.
         if Handle::try_current().is_err() {
@@ -103,7 +103,7 @@ impl HttpService for Frank {
     }
 }
 
-impl Frank {
+impl CheckingClient {
     /// An answer that is none of a refusal.
     fn answered(&self, mut response: HttpResponse, asked: &Asked) -> Result<HttpResponse, HttpError> {
         let is_bucket = self.settings.bucket.is_some();

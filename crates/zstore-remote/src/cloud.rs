@@ -17,17 +17,14 @@ mod told;
 use url::Url;
 use zstore_core::{Error, ErrorKind, Operation, Result};
 
-use crate::{
-    builder::RemoteBuilder,
-    place::{Place, refuse},
-};
+use crate::{builder::RemoteBuilder, place::refuse, remote::Remote};
 
 /// Opens the URL of a bucket or container.
 #[cfg_attr(
     not(any(feature = "aws", feature = "azure", feature = "gcp")),
     expect(unused_variables, reason = "without a cloud there is nothing to set")
 )]
-pub(crate) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+pub(crate) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
     if url.host_str().unwrap_or_default().is_empty() {
         let scheme = url.scheme();
         return Err(refuse(format!("{scheme}:// names no bucket; write {scheme}://BUCKET/PREFIX")));

@@ -24,6 +24,11 @@ pub(crate) enum Fault {
     NoRange(RangePastEnd),
     /// The question, or the answer, made no sense to one of both sides: most often the range did not.
     Amiss { why: String },
+    /// What nothing but its text is known of. A client of ours explains all but what was wrong with the range or with
+    /// the headers of an answer; of somebody else's it may be anything.
+    Unexplained { why: String },
+    /// The contract's own error, from a store of it that lies below.
+    Own { kind: ErrorKind },
     /// The deployment cannot do this.
     NotSupported { why: String },
     /// Credentials are missing or do not suffice.
@@ -84,8 +89,10 @@ impl Fault {
                 _ => ErrorKind::Io,
             },
             Self::BadName { .. } => ErrorKind::InvalidKey,
+            Self::Own { kind } => *kind,
             Self::Disk { kind, .. } => disk_kind(*kind),
             Self::Amiss { .. }
+            | Self::Unexplained { .. }
             | Self::Untrusted { .. }
             | Self::Coded { .. }
             | Self::Loop
@@ -100,10 +107,10 @@ impl Fault {
         Some(match self {
             Self::Missing => format!("{host} says that the place to write to does not exist"),
             Self::NoBucket => format!("there is no such bucket or container at {host}; check the URL"),
-            Self::Changed | Self::NotModified => return None,
+            Self::Changed | Self::NotModified | Self::Own { .. } => return None,
             Self::Exists => "there is such a value already".to_owned(),
             Self::NoRange(past_end) => past_end.to_string(),
-            Self::Amiss { why } => format!("{host} answered amiss: {why}"),
+            Self::Amiss { why } | Self::Unexplained { why } => format!("{host} answered amiss: {why}"),
             Self::NotSupported { why }
             | Self::BadName { why }
             | Self::Disk { why, .. }
@@ -200,6 +207,13 @@ fn classify_below(error: &object_store::Error) -> Fault {
         if let Some(refusal) = below.downcast_ref::<Refusal>() {
             return refusal.fault();
         }
+        if let Some(own) = below.downcast_ref::<zstore_core::Error>() {
+            return match own.kind() {
+                // `object_store` has no such bytes for an empty part either.
+                ErrorKind::InvalidRange => Fault::Amiss { why: one_line(&own.to_string()) },
+                kind => Fault::Own { kind },
+            };
+        }
         if let Some(tls) = below.downcast_ref::<rustls::Error>() {
             return tls_fault(tls);
         }
@@ -217,7 +231,7 @@ fn classify_below(error: &object_store::Error) -> Fault {
         Some(_) => Fault::Other { why },
         // Neither the network nor a disk: the range or the headers of the answer were at fault, or the request was
         // refused for good.
-        None => Fault::Amiss { why },
+        None => Fault::Unexplained { why },
     }
 }
 

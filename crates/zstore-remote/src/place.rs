@@ -1,6 +1,6 @@
 //! What a URL names, and how it is shown without its secrets.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use object_store::{ClientOptions, HeaderMap, HeaderValue, ObjectStore, http::HttpBuilder, local::LocalFileSystem};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION};
@@ -11,73 +11,38 @@ use crate::{
     builder::RemoteBuilder,
     cloud,
     fault::{Failure, Fault},
-    remote::{Learnt, Remote},
+    remote::Remote,
 };
 
-/// What a URL names, opened.
-pub(crate) struct Place {
-    pub(crate) objects: Arc<dyn ObjectStore>,
-    pub(crate) prefix: Prefix,
-    /// The URL without secrets, spelt in one way whatever way it was spelt in.
-    pub(crate) name: String,
-    pub(crate) host: String,
-    pub(crate) secret: Option<String>,
-    pub(crate) capabilities: Capabilities,
-    pub(crate) has_suffixes: bool,
-    /// An update names a value by the id of its version, and not by the entity tag.
-    pub(crate) updates_by_id: bool,
-    /// Entity tags are listed without the quotes that they have otherwise.
-    pub(crate) lists_bare_tags: bool,
-}
-
-impl Place {
-    pub(crate) fn open(settings: &RemoteBuilder) -> Result<Self> {
-        let url = Url::parse(&settings.url).map_err(|error| {
-            refuse(format!("{:?} is not a URL ({error}); one begins with https://, file:/// or the like", settings.url))
-        })?;
-        if url.fragment().is_some() {
-            return Err(refuse("a URL with a fragment (#...) names no store; write %23 for a # in a name"));
-        }
-        match url.scheme() {
-            "http" | "https" => open_http(settings, url),
-            "file" => open_file(settings, &url),
-            "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" => cloud::open(settings, &url),
-            scheme => Err(refuse(format!("{scheme}:// is not known here; http, https, file, s3, gs and az are"))),
-        }
+/// Opens what the URL names.
+pub(crate) fn open(settings: &RemoteBuilder) -> Result<Remote> {
+    let url = Url::parse(&settings.url).map_err(|error| {
+        refuse(format!("{:?} is not a URL ({error}); one begins with https://, file:/// or the like", settings.url))
+    })?;
+    if url.fragment().is_some() {
+        return Err(refuse("a URL with a fragment (#...) names no store; write %23 for a # in a name"));
     }
-
-    pub(crate) fn into_remote(self) -> Remote {
-        Remote {
-            objects: self.objects,
-            prefix: self.prefix,
-            // Whoever reads and whoever writes the same data show alike, so that they share what is cached of it.
-            shown: format!("Remote({})", self.name),
-            host: self.host,
-            secret: self.secret,
-            capabilities: self.capabilities,
-            updates_by_id: self.updates_by_id,
-            lists_bare_tags: self.lists_bare_tags,
-            learnt: Learnt { no_suffixes: AtomicBool::new(!self.has_suffixes), ..Learnt::default() },
-        }
+    match url.scheme() {
+        "http" | "https" => open_http(settings, url),
+        "file" => open_file(settings, &url),
+        "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" => cloud::open(settings, &url),
+        scheme => Err(refuse(format!("{scheme}:// is not known here; http, https, file, s3, gs and az are"))),
     }
 }
 
-impl Remote {
-    /// A remote of objects that somebody else opened.
-    pub(crate) fn of(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
-        let place = Place {
-            objects,
-            prefix,
-            name: name.to_owned(),
-            host: name.to_owned(),
-            secret: None,
-            capabilities: cloud_capabilities(),
-            has_suffixes: true,
-            updates_by_id: false,
-            lists_bare_tags: false,
-        };
-        place.into_remote()
+/// A remote of objects that somebody else opened.
+///
+/// Names of two prefixes must differ as their data do; that the objects have one is for whoever hands them in to see.
+pub(crate) fn handed_in(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Result<Remote> {
+    if name.is_empty() || name.contains(char::is_control) {
+        return Err(refuse(format!(
+            "{name:?} is no name for objects: give it one line of text that tells their data from any other's"
+        ))
+        .with_store("Remote"));
     }
+    let shown = if prefix.is_root() { name.to_owned() } else { format!("{name}, {prefix}") };
+    let remote = Remote::new(objects, prefix, &shown, name.to_owned(), cloud_capabilities());
+    Ok(Remote { is_ours: false, ..remote })
 }
 
 /// What the clouds can do.
@@ -101,7 +66,7 @@ pub(crate) fn refuse(detail: impl Into<String>) -> Error {
 pub(crate) fn cannot_open(name: &str, error: object_store::Error) -> Error {
     let Failure { fault, source } = error.into();
     let detail = match &fault {
-        Fault::Amiss { why } | Fault::Other { why } | Fault::NotSupported { why } => why.clone(),
+        Fault::Unexplained { why } | Fault::Other { why } | Fault::NotSupported { why } => why.clone(),
         // Before anybody was met, only the list of authorities can be wanting.
         Fault::Untrusted { why } => {
             format!("cannot speak TLS: {why}; install the system's ca-certificates, or give certificates to trust")
@@ -116,7 +81,7 @@ pub(crate) fn cannot_open(name: &str, error: object_store::Error) -> Error {
     }
 }
 
-fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
+fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Remote> {
     let mut headers = HeaderMap::new();
     // Without it a server may choose any coding, and the bytes of a range would not be the value's.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -152,18 +117,8 @@ fn open_http(settings: &RemoteBuilder, mut url: Url) -> Result<Place> {
     capabilities.conditional_get = true;
     // Nobody writes here, so nobody is refused the second of both.
     capabilities.overlapping_keys = true;
-    let host = host_of(&url);
-    Ok(Place {
-        objects: Arc::new(store),
-        prefix: Prefix::root(),
-        name,
-        host,
-        secret,
-        capabilities,
-        has_suffixes: true,
-        updates_by_id: false,
-        lists_bare_tags: false,
-    })
+    let remote = Remote::new(Arc::new(store), Prefix::root(), &name, host_of(&url), capabilities);
+    Ok(Remote { secret, ..remote })
 }
 
 /// The name and password in a URL as a header, which is where the client below would not put them.
@@ -215,7 +170,7 @@ pub(crate) fn host_of(url: &Url) -> String {
 /// File systems take 255 bytes, and a value is first written under its name, a `#` and a number of up to ten digits.
 const FILE_SEGMENT_BYTES_MAX: usize = 255 - 11;
 
-fn open_file(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+fn open_file(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
     settings.known_options("file", |_| None::<()>)?;
     let path = url.to_file_path().map_err(|()| {
         refuse(format!("{url} names no folder of this machine; write file:///absolute/path with three slashes"))
@@ -232,18 +187,9 @@ fn open_file(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     capabilities.update = false;
     capabilities.overlapping_keys = false;
     capabilities.segment_bytes_max = Some(FILE_SEGMENT_BYTES_MAX);
-    Ok(Place {
-        // Without the clean-up, directories that became empty would be listed for ever.
-        objects: Arc::new(store.with_automatic_cleanup(true)),
-        prefix: Prefix::root(),
-        host: root.display().to_string(),
-        name,
-        secret: None,
-        capabilities,
-        has_suffixes: true,
-        updates_by_id: false,
-        lists_bare_tags: false,
-    })
+    // Without the clean-up, directories that became empty would be listed for ever.
+    let store = Arc::new(store.with_automatic_cleanup(true));
+    Ok(Remote::new(store, Prefix::root(), &name, root.display().to_string(), capabilities))
 }
 
 #[cfg(test)]

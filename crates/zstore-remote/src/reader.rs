@@ -11,6 +11,7 @@ use zstore_core::{
 
 use crate::{
     builder::RemoteBuilder,
+    place,
     remote::Remote,
     spans::{self, GAP_BYTES_MAX},
 };
@@ -49,13 +50,23 @@ impl RemoteReader {
         RemoteBuilder::new(url).open_reader()
     }
 
-    /// Reads the objects of `objects` below `prefix`, as a store that shows itself as `Remote(name)`.
+    /// Reads the objects of `objects` below `prefix`, as a store that shows itself as `Remote(name, prefix)`.
     ///
-    /// The name must tell these data from any other's, in other processes and on other days too, and hold no secret:
-    /// a cache on disk remembers by it whose bytes it holds. The [`Capabilities`] are taken to be those of a cloud.
+    /// The name must tell these objects from any other's, in other processes and on other days too, and hold no secret:
+    /// a cache on disk remembers by it whose bytes it holds. The [`Capabilities`] are taken to be those of a cloud;
+    /// where they are not, say so by [`with_capabilities`](Self::with_capabilities).
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name that is empty or is not one line.
+    pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Result<Self> {
+        Ok(Self(Arc::new(place::handed_in(objects, prefix, name)?)))
+    }
+
+    /// The same, of objects of which this is true. Clones that were made before stay as they are.
     #[must_use]
-    pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
-        Self(Arc::new(Remote::of(objects, prefix, name)))
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        Arc::make_mut(&mut self.0).capabilities = capabilities;
+        self
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
 const ATTEMPTS_MAX: usize = 3;
 
 /// A remote: what readers and writers of it share.
+#[derive(Clone)]
 pub(crate) struct Remote {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// Where the keys begin.
@@ -42,8 +43,10 @@ pub(crate) struct Remote {
     pub(crate) updates_by_id: bool,
     /// Entity tags are listed without the quotes that they have otherwise.
     pub(crate) lists_bare_tags: bool,
+    /// Whether it was opened here, so that its client tells what an error means.
+    pub(crate) is_ours: bool,
     /// What was learnt about the server. Nothing depends on the order in which others see it.
-    pub(crate) learnt: Learnt,
+    pub(crate) learnt: Arc<Learnt>,
 }
 
 /// What a server was found not to do. To know it saves the request that would find it again.
@@ -82,15 +85,45 @@ impl fmt::Display for Remote {
 }
 
 impl Remote {
+    /// A remote that was opened here, whose server does what most do.
+    pub(crate) fn new(
+        objects: Arc<dyn ObjectStore>,
+        prefix: Prefix,
+        name: &str,
+        host: String,
+        capabilities: Capabilities,
+    ) -> Self {
+        Self {
+            objects,
+            prefix,
+            // Whoever reads and whoever writes the same data show alike, so that they share what is cached of it.
+            shown: format!("Remote({name})"),
+            host,
+            secret: None,
+            capabilities,
+            updates_by_id: false,
+            lists_bare_tags: false,
+            is_ours: true,
+            learnt: Arc::default(),
+        }
+    }
+
     pub(crate) fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.capabilities;
         capabilities.native_ranges &= !self.learnt.no_ranges.load(Relaxed);
         capabilities
     }
 
-    /// The contract's error of a failure.
+    /// The contract's error of a failure. If the contract's own went into it, that comes out again.
     pub(crate) fn error(&self, operation: Operation, key: &dyn fmt::Display, failure: Failure) -> Error {
         let Failure { fault, source } = failure;
+        if let Some(own) = source.as_ref().and_then(|source| Error::find_in(source)) {
+            return own.clone().with_store(self).with_key(key);
+        }
+        let fault = match fault {
+            Fault::Unexplained { why } if !self.is_ours => Fault::Other { why },
+            fault => fault,
+        };
         let mut error = Error::new(fault.kind(), operation).with_store(self).with_key(key);
         if let Some(detail) = fault.detail(&self.host) {
             error = error.with_detail(detail);
@@ -171,14 +204,19 @@ impl Remote {
         let suffix = match (&failure.fault, range) {
             (Fault::NotSupported { .. }, ByteRange::Suffix(length)) => Some(*length),
             (Fault::NotSupported { .. }, _) => return self.get_of_whole(key, options).await,
-            (Fault::Amiss { .. }, _) => None,
+            (Fault::Amiss { .. } | Fault::Unexplained { .. }, _) => None,
             _ => return self.answer_to(failure, key, options).await,
         };
+        // Of objects that somebody else opened it need not have been the range.
+        let is_known = self.is_ours || !matches!(failure.fault, Fault::Unexplained { .. });
         // An empty part and one past the end look the same to HTTP, and to neither can bytes be answered: the size
         // decides.
-        let is_part = match self.get_by_head(key, options).await? {
-            Headed::Answer(answer) => return Ok(answer),
-            Headed::HasBytes { is_part } => is_part,
+        let is_part = match self.get_by_head(key, options).await {
+            Ok(Headed::Answer(answer)) => return Ok(answer),
+            Ok(Headed::HasBytes { is_part }) if is_known => is_part,
+            // What has no source was judged here, by metadata that were answered.
+            Err(below) if is_known || below.source.is_none() => return Err(below),
+            _ => return Err(failure),
         };
         // A refusal that gives no reason may have been of a value that grew: it teaches nothing.
         let Some(length) = suffix else { return self.get_whole(key, options).await };

@@ -46,12 +46,43 @@ impl RemoteStore {
         RemoteBuilder::new(url).open_store()
     }
 
-    /// Keeps values as objects of `objects` below `prefix`, in a store that shows itself as `Remote(name)`.
+    /// Keeps values as objects of `objects` below `prefix`, in a store that shows itself as `Remote(name, prefix)`.
     ///
-    /// As for [`RemoteReader::new`], the name must tell these data from any other's and hold no secret.
+    /// As for [`RemoteReader::new`], the name must tell these objects from any other's and hold no secret.
+    ///
+    /// Containers of Azure and buckets of Google are better opened by URL: their clients do not tell that they list
+    /// entity tags without quotes, or update by the id of a version, and here nobody knows what `objects` are.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name that is empty or is not one line.
+    pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Result<Self> {
+        Ok(Self { reader: RemoteReader::new(objects, prefix, name)? })
+    }
+
+    /// The same, of objects of which this is true. The [`Capabilities`] are taken to be those of a cloud otherwise, and
+    /// what leans on one that is not there fails.
+    ///
+    /// # Examples
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// use std::sync::Arc;
+    ///
+    /// use object_store::local::LocalFileSystem;
+    /// use zstore_core::{Prefix, ReadStore};
+    /// use zstore_remote::RemoteStore;
+    ///
+    /// let files = Arc::new(LocalFileSystem::new_with_prefix(&folder)?);
+    /// let store = RemoteStore::new(files, Prefix::root(), "the files of today")?;
+    /// let mut capabilities = store.capabilities();
+    /// capabilities.update = false; // `PutMode::Update` is not implemented for files
+    /// capabilities.overlapping_keys = false;
+    /// let store = store.with_capabilities(capabilities);
+    /// # assert!(!store.capabilities().update && store.capabilities().create);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn new(objects: Arc<dyn ObjectStore>, prefix: Prefix, name: &str) -> Self {
-        Self::of(Remote::of(objects, prefix, name))
+    pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
+        Self { reader: self.reader.with_capabilities(capabilities) }
     }
 
     pub(crate) fn of(remote: Remote) -> Self {

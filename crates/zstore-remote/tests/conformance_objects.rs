@@ -1,4 +1,5 @@
 //! The whole contract, over an object store in memory, below a prefix.
+#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
 
 use std::sync::{
     Arc,
@@ -16,6 +17,6 @@ fn main() {
         // Whoever hands objects in must tell them apart; here they are numbered.
         let name = format!("memory:{}/{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let prefix = Prefix::new("below/a prefix").expect("a prefix by the rules");
-        RemoteStore::new(Arc::new(InMemory::new()), prefix, &name)
+        RemoteStore::new(Arc::new(InMemory::new()), prefix, &name).unwrap()
     })
 }

@@ -13,10 +13,11 @@ use object_store::{
     path::Path,
 };
 use zstore_cache::CacheStore;
-use zstore_core::{ErrorKind, Key, ReadOnly, ReadStore, StoreExt};
+use zstore_core::{ByteRange, ErrorKind, GetOptions, Key, Prefix, ReadOnly, ReadStore, ReadStoreExt, Store, StoreExt};
 use zstore_memory::MemoryStore;
 use zstore_object_store::{Objects, store_error};
-use zstore_testkit::Faulty;
+use zstore_remote::RemoteStore;
+use zstore_testkit::{Calls, Faulty};
 
 use crate::worlds;
 
@@ -193,4 +194,36 @@ async fn a_fault_below_is_found_in_the_error_of_every_call() {
     store.heal();
     upload.complete().await.unwrap();
     assert_eq!(objects.head(&b).await.unwrap().size, 0);
+}
+
+#[tokio::test]
+async fn an_error_of_a_store_is_the_same_through_objects_and_a_remote_over_them() {
+    let below = Arc::new(Faulty::new(MemoryStore::new()));
+    let key = Key::new("a").unwrap();
+    below.put(&key, "0123456789").await.unwrap();
+    let objects = Arc::new(Objects::new(Arc::clone(&below)));
+    let store = RemoteStore::new(objects, Prefix::root(), "objects").unwrap();
+    let range = GetOptions::range(ByteRange::Bounded(2..4));
+    for (kind, is_retryable) in [
+        (ErrorKind::Unavailable, true),
+        (ErrorKind::TimedOut, true),
+        (ErrorKind::Corrupt, false),
+        (ErrorKind::Full, false),
+    ] {
+        below.heal();
+        below.fail_always(Calls::All, kind);
+        let before = below.injected_count();
+        for error in [
+            store.get(&key, &GetOptions::default()).await.unwrap_err(),
+            store.get(&key, &range).await.unwrap_err(),
+            store.head(&key).await.unwrap_err(),
+            store.put(&key, "new").await.unwrap_err(),
+            store.delete(&key).await.unwrap_err(),
+            store.list_all(&Prefix::root()).await.unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.is_retryable()), (kind, is_retryable), "{error}");
+            assert_eq!(error.store(), Some("Remote(objects)"), "{error}");
+        }
+        assert_eq!(below.injected_count() - before, 6, "each is one question: {kind:?}");
+    }
 }

@@ -23,7 +23,7 @@ struct Cached {
 }
 
 async fn open(bucket: &Arc<Counted>, directory: &Directory) -> Cached {
-    let source = Arc::new(RemoteStore::new(Arc::<Counted>::clone(bucket), Prefix::root(), "bucket"));
+    let source = Arc::new(RemoteStore::new(Arc::<Counted>::clone(bucket), Prefix::root(), "bucket").unwrap());
     let tier = Arc::new(LocalStore::create_cache(directory).unwrap());
     let cache = CacheStore::builder(source, tier).max_size(64 << 20).build().await.unwrap();
     let objects = Arc::new(Objects::new(cache.clone()));

@@ -53,7 +53,7 @@ pub(crate) async fn cached_local() -> World {
 /// A cache directory before what is `object_store`'s own, as before a bucket.
 pub(crate) async fn cached_objects() -> World {
     let kept = tempfile::tempdir().unwrap();
-    let source = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "bucket"));
+    let source = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "bucket").unwrap());
     let tier = Arc::new(LocalStore::create_cache(kept.path()).unwrap());
     let cache = CacheStore::builder(source, tier).max_size(256 << 20).build().await.unwrap();
     World::new(cache, [kept])

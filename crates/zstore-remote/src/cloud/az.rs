@@ -1,6 +1,6 @@
 //! Containers of Azure Blob Storage.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use url::Url;
@@ -13,13 +13,14 @@ use super::{
 use crate::{
     builder::RemoteBuilder,
     environment::Environment,
-    place::{Place, cannot_open, refuse},
+    place::{cannot_open, refuse},
+    remote::Remote,
 };
 
 /// How to give credentials, or do without.
 const ADVICE: &str = "set AZURE_STORAGE_ACCOUNT_KEY, or AZURE_SKIP_SIGNATURE=true for a public container";
 
-pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
     let mut told = Told::of(settings, "az", "AZURE_", |key| key.parse().ok())?;
     told.variables.splice(0..0, of_variables(&settings.environment)?);
     if is_on(told.get(&AzureConfigKey::UseEmulator)) {
@@ -33,7 +34,7 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
         Some(endpoint) => format!("{account} of {}", shown_endpoint(endpoint)),
         None => account,
     };
-    let address = Address { url, scheme: "az", bucket, at: Some(at) };
+    let address = Address::new("az", url, &bucket, Some(at))?;
     let builder = MicrosoftAzureBuilder::new()
         .with_url(url.as_str())
         .with_retry(settings.retry())
@@ -43,7 +44,9 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     let options = told.into_all().chain(settled);
     let builder = options.fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
-    Ok(Place { lists_bare_tags: true, ..address.place(Arc::new(store), false)? })
+    let remote = address.remote(Arc::new(store));
+    remote.learnt.no_suffixes.store(true, Relaxed);
+    Ok(Remote { lists_bare_tags: true, ..remote })
 }
 
 /// A container, whose it is, and who is asked for it if that is not Azure's own place.

@@ -9,58 +9,59 @@ use zstore_core::{Prefix, Result};
 use crate::{
     builder::RemoteBuilder,
     client::{Bucket, Connector},
-    place::{Place, cloud_capabilities, host_of, refuse},
+    place::{cloud_capabilities, host_of, refuse},
+    remote::Remote,
 };
 
 /// A bucket's address: the URL of the cloud's own place for it, and what is not in the URL but tells the data apart.
-pub(super) struct Address<'a> {
-    pub(super) url: &'a Url,
-    pub(super) scheme: &'static str,
-    pub(super) bucket: String,
+pub(super) struct Address {
+    scheme: &'static str,
+    bucket: String,
+    prefix: Prefix,
     /// An endpoint other than the cloud's own, or an account.
-    pub(super) at: Option<String>,
+    at: Option<String>,
 }
 
-impl Address<'_> {
-    pub(super) fn name(&self) -> String {
-        let path = self.url.path().trim_end_matches('/');
-        match &self.at {
-            Some(at) => format!("{}://{}{path} at {at}", self.scheme, self.bucket),
-            None => format!("{}://{}{path}", self.scheme, self.bucket),
+impl Address {
+    /// The address of `bucket`, with the prefix that the path of the URL names.
+    pub(super) fn new(scheme: &'static str, url: &Url, bucket: &str, at: Option<String>) -> Result<Self> {
+        if url.query().is_some() {
+            return Err(refuse("the URL of a bucket has no query; give what it says as options"));
         }
+        if url.port().is_some() || url.password().is_some() || !["", bucket].contains(&url.username()) {
+            return Err(refuse(format!(
+                "the URL of a bucket has no port, name or password; write {scheme}://BUCKET/PREFIX, and give servers \
+                 and keys as options"
+            )));
+        }
+        let path = object_store::path::Path::from_url_path(url.path().trim_matches('/'))
+            .map_err(|error| refuse(format!("the path of the URL cannot be a prefix: {error}")))?;
+        Ok(Self { scheme, bucket: bucket.to_owned(), prefix: Prefix::new(path.as_ref())?, at })
+    }
+
+    /// One name, however the path was spelt in the URL.
+    pub(super) fn name(&self) -> String {
+        let Self { prefix, at, .. } = self;
+        let slash = if prefix.is_root() { "" } else { "/" };
+        let at = at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+        format!("{}{slash}{prefix}{at}", self.whole())
+    }
+
+    /// The bucket without the prefix.
+    fn whole(&self) -> String {
+        format!("{}://{}", self.scheme, self.bucket)
     }
 
     /// Makes clients that know whose values they ask for.
     pub(super) fn connector(&self, settings: &RemoteBuilder, advice: &'static str, asks_twice: bool) -> Connector {
-        let name = format!("{}://{}", self.scheme, self.bucket);
-        settings.connector(Some(Bucket { name, advice, asks_twice }))
+        settings.connector(Some(Bucket { name: self.whole(), advice, asks_twice }))
     }
 
-    pub(super) fn place(&self, objects: Arc<dyn ObjectStore>, has_suffixes: bool) -> Result<Place> {
-        if self.url.query().is_some() {
-            return Err(refuse("the URL of a bucket has no query; give what it says as options"));
-        }
-        let host = self.at.clone().unwrap_or_else(|| format!("{}://{}", self.scheme, self.bucket));
-        Ok(Place {
-            objects,
-            prefix: prefix_of(self.url)?,
-            name: self.name(),
-            host,
-            secret: None,
-            capabilities: cloud_capabilities(),
-            has_suffixes,
-            updates_by_id: false,
-            lists_bare_tags: false,
-        })
+    pub(super) fn remote(self, objects: Arc<dyn ObjectStore>) -> Remote {
+        let name = self.name();
+        let host = self.at.clone().unwrap_or_else(|| self.whole());
+        Remote::new(objects, self.prefix, &name, host, cloud_capabilities())
     }
-}
-
-/// The prefix that the path of a URL names.
-fn prefix_of(url: &Url) -> Result<Prefix> {
-    let path = url.path().trim_matches('/');
-    let path = object_store::path::Path::from_url_path(path)
-        .map_err(|error| refuse(format!("the path of the URL cannot be a prefix: {error}")))?;
-    Ok(Prefix::new(path.as_ref())?)
 }
 
 /// The settings of the client; plain HTTP only if the endpoint itself says so.

@@ -10,10 +10,7 @@ use super::{
     bucket::{Address, client_options, shown_endpoint},
     told::Told,
 };
-use crate::{
-    builder::RemoteBuilder,
-    place::{Place, cannot_open},
-};
+use crate::{builder::RemoteBuilder, place::cannot_open, remote::Remote};
 
 /// How to give credentials, or do without.
 const ADVICE: &str =
@@ -22,14 +19,14 @@ const ADVICE: &str =
 /// Who is asked unless somebody says otherwise.
 const OWN_PLACE: &str = "https://storage.googleapis.com";
 
-pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
     let told = Told::of(settings, "gs", "GOOGLE_", |key| key.parse().ok())?;
     // Without it a key file could say who is asked, and the name would not tell.
     let endpoint = told.get(&GoogleConfigKey::BaseUrl).map(str::to_owned);
     let base_url = endpoint.clone().unwrap_or_else(|| OWN_PLACE.to_owned());
-    let bucket = url.host_str().unwrap_or_default().to_owned();
+    let bucket = url.host_str().unwrap_or_default();
     let at = endpoint.as_deref().map(shown_endpoint);
-    let address = Address { url, scheme: "gs", bucket, at };
+    let address = Address::new("gs", url, bucket, at)?;
     let builder = GoogleCloudStorageBuilder::new()
         .with_url(url.as_str())
         .with_retry(settings.retry())
@@ -38,5 +35,5 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     let builder = told.into_all().fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let builder = builder.with_base_url(&base_url);
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
-    Ok(Place { updates_by_id: true, ..address.place(Arc::new(store), true)? })
+    Ok(Remote { updates_by_id: true, ..address.remote(Arc::new(store)) })
 }

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     builder::RemoteBuilder,
-    place::{Place, cannot_open, refuse},
+    place::{cannot_open, refuse},
+    remote::Remote,
 };
 
 /// How to give credentials, or do without.
@@ -37,13 +38,13 @@ const ROLES: [AmazonS3ConfigKey; 3] =
 
 type Setting = (AmazonS3ConfigKey, String);
 
-pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
+pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
     let told = Told::of(settings, "s3", "AWS_", |key| key.parse().ok())?;
     let profile = Profile::read(&settings.environment)?;
     let (keys, endpoint) = (keys(&told, &profile)?, endpoint(&told, &profile));
-    let bucket = url.host_str().unwrap_or_default().to_owned();
+    let bucket = url.host_str().unwrap_or_default();
     let at = endpoint.as_deref().map(shown_endpoint);
-    let address = Address { url, scheme: "s3", bucket, at };
+    let address = Address::new("s3", url, bucket, at)?;
     let asks_twice = is_on(told.get(&ImdsV1Fallback));
     let mut builder = AmazonS3Builder::new()
         .with_url(url.as_str())
@@ -57,7 +58,7 @@ pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Place> {
     let settled = keys.into_iter().chain(endpoint.map(|endpoint| (Endpoint, endpoint)));
     let builder = unsettled.chain(settled).fold(builder, |builder, (key, value)| builder.with_config(key, value));
     let store = builder.build().map_err(|error| cannot_open(&address.name(), error))?;
-    address.place(Arc::new(store), true)
+    Ok(address.remote(Arc::new(store)))
 }
 
 /// Who is asked, as said in the nearest place: it is in the name too, by which a cache remembers whose bytes it holds.

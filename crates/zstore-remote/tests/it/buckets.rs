@@ -40,6 +40,26 @@ async fn a_bucket_shows_with_its_endpoint_and_without_its_keys() {
     assert_eq!(RemoteStore::from_url("s3://bucket/").unwrap().to_string(), "Remote(s3://bucket)");
 }
 
+#[test]
+fn a_place_in_a_bucket_shows_in_one_way_however_it_is_written() {
+    let shown = |url: &str| RemoteStore::from_url(url).unwrap().to_string();
+    for url in ["s3://bucket/a/t2m", "s3://bucket/a/t%32m/", "s3a://bucket//a/t2m", "s3://bucket/./a/x/../t2m"] {
+        assert_eq!(shown(url), "Remote(s3://bucket/a/t2m)", "{url}");
+    }
+    assert_eq!(shown("s3://bucket/a%2520b"), "Remote(s3://bucket/a%20b)");
+    assert_eq!(shown("s3://bucket/a%20b"), "Remote(s3://bucket/a b)");
+}
+
+#[test]
+fn a_server_or_keys_in_the_url_of_a_bucket_are_refused_rather_than_ignored() {
+    for url in ["s3://localhost:9000/bucket", "s3://me:hush@bucket/prefix", "s3://me@bucket"] {
+        let error = RemoteBuilder::new(url).option("skip_signature", "true").open_reader().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("no port, name or password"), "{error}");
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_list_that_is_refused_says_why_like_a_value_that_is() {
     let body = "<Error><Code>AccessDenied</Code><Message>Not for you</Message></Error>";

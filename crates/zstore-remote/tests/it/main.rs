@@ -10,6 +10,7 @@
 //! - `refusals`: statuses, and what a caller is told;
 //! - `opening`: URLs, options and names;
 //! - `environment`: options, variables and profiles;
+//! - `handed_in`: objects that a program opened itself;
 //! - `secrets`: what must not be seen;
 //! - `real`: real servers, where they run;
 //! - `tls`: whom to trust;
@@ -28,11 +29,11 @@ mod environment;
 #[cfg(feature = "aws")]
 mod examples;
 mod folder;
+mod handed_in;
 mod hostile;
 mod manual;
 mod matrix;
 mod opening;
-#[cfg(feature = "aws")]
 mod real;
 mod redirects;
 mod refusals;

@@ -59,7 +59,7 @@ fn a_place_shows_in_one_way_however_it_is_written() {
     ] {
         assert_eq!(RemoteReader::from_url(url).unwrap().to_string(), shown);
     }
-    let name = |name| RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), name).to_string();
+    let name = |name| RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), name).unwrap().to_string();
     assert_eq!(name("memory:1"), "Remote(memory:1)");
 }
 

@@ -17,7 +17,8 @@ use crate::server::key;
 #[tokio::test]
 async fn values_lie_below_the_prefix_byte_for_byte() {
     let objects = Arc::new(InMemory::new());
-    let store = RemoteStore::new(Arc::<InMemory>::clone(&objects), Prefix::new("a%20b/c").unwrap(), "memory:values");
+    let store =
+        RemoteStore::new(Arc::<InMemory>::clone(&objects), Prefix::new("a%20b/c").unwrap(), "memory:values").unwrap();
     store.put(&key(), "value").await.unwrap();
     let stored = objects.get(&Path::parse("a%20b/c/k").unwrap()).await.unwrap();
     assert_eq!(stored.bytes().await.unwrap(), "value");
@@ -30,7 +31,7 @@ async fn values_lie_below_the_prefix_byte_for_byte() {
 
 #[tokio::test]
 async fn a_payload_in_pieces_is_one_value() {
-    let store = RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "memory:pieces");
+    let store = RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "memory:pieces").unwrap();
     let pieces: Payload = ["head", "", "body"].map(Bytes::from).into_iter().collect();
     store.set(&key(), pieces, SetMode::Overwrite).await.unwrap();
     assert_eq!(store.get_bytes(&key()).await.unwrap().unwrap(), "headbody");
@@ -38,7 +39,7 @@ async fn a_payload_in_pieces_is_one_value() {
 
 #[tokio::test]
 async fn an_update_of_no_known_version_is_never_made() {
-    let store = RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "memory:update");
+    let store = RemoteStore::new(Arc::new(InMemory::new()), Prefix::root(), "memory:update").unwrap();
     store.put(&key(), "old").await.unwrap();
     for version in [Version::default(), Version::from_e_tag("W/\"0\"")] {
         let error = store.set(&key(), "new".into(), SetMode::Update(version)).await.unwrap_err();
@@ -50,8 +51,8 @@ async fn an_update_of_no_known_version_is_never_made() {
 #[tokio::test]
 async fn a_reader_and_a_store_of_the_same_objects_read_the_same() {
     let objects = Arc::new(InMemory::new());
-    let store = RemoteStore::new(Arc::<InMemory>::clone(&objects), Prefix::root(), "memory:same");
-    let reader = RemoteReader::new(objects, Prefix::root(), "memory:same");
+    let store = RemoteStore::new(Arc::<InMemory>::clone(&objects), Prefix::root(), "memory:same").unwrap();
+    let reader = RemoteReader::new(objects, Prefix::root(), "memory:same").unwrap();
     let version = store.put(&key(), "value").await.unwrap();
     assert_eq!(reader.head(&key()).await.unwrap().unwrap().version, version);
     assert_eq!(
@@ -63,7 +64,7 @@ async fn a_reader_and_a_store_of_the_same_objects_read_the_same() {
 #[tokio::test]
 async fn objects_that_are_listed_by_their_first_letters_are_told_apart() {
     let objects = Arc::new(Sloppy(InMemory::new()));
-    let store = RemoteStore::new(objects, Prefix::new("p").unwrap(), "memory:sloppy");
+    let store = RemoteStore::new(objects, Prefix::new("p").unwrap(), "memory:sloppy").unwrap();
     let names = ["foo", "foo/a", "foo/d/b", "foo-bar/c", "foobar"];
     for name in names {
         store.put(&Key::new(name).unwrap(), "value").await.unwrap();

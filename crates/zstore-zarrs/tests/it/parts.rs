@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use futures::{TryStreamExt, future::try_join_all};
+use object_store::local::LocalFileSystem;
 use zarrs_storage::{
     AsyncReadableStorageTraits, AsyncWritableStorageTraits, Bytes, StorageError, StoreKey, byte_range::ByteRange,
 };
-use zstore_core::{Key, StoreExt};
+use zstore_core::{Key, Prefix, ReadStore, StoreExt};
 use zstore_memory::MemoryStore;
+use zstore_remote::RemoteStore;
 use zstore_zarrs::ZarrsStore;
 
 use crate::counted::{Asked, Counted};
@@ -85,4 +87,21 @@ async fn parts_written_by_many_at_once_all_land() {
         written.unwrap();
     }
     assert_eq!(store.get(&key).await.unwrap().unwrap(), &[0, 1, 2, 3, 4, 5, 6, 7][..]);
+}
+
+#[tokio::test]
+async fn a_part_is_written_to_objects_that_cannot_update_once_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let store = RemoteStore::new(files, Prefix::root(), "files").unwrap();
+    let mut capabilities = store.capabilities();
+    capabilities.update = false;
+    let key = StoreKey::new("k").unwrap();
+    let told = ZarrsStore::new(Arc::new(store.clone().with_capabilities(capabilities)));
+    told.set(&key, Bytes::from_static(b"0123456789")).await.unwrap();
+    told.set_partial(&key, 3, Bytes::from_static(b"xyz")).await.unwrap();
+    assert_eq!(told.get(&key).await.unwrap().unwrap(), "012xyz6789");
+    // Taken for a cloud's, they refuse what a cloud would do.
+    let error = ZarrsStore::new(Arc::new(store)).set_partial(&key, 0, Bytes::from_static(b"!")).await.unwrap_err();
+    assert!(matches!(error, StorageError::Unsupported(_)), "{error}");
 }

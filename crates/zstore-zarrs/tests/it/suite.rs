@@ -69,7 +69,7 @@ async fn a_directory_passes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_store_passes() {
     let prefix = Prefix::new("below/a prefix").unwrap();
-    passes(Arc::new(RemoteStore::new(Arc::new(InMemory::new()), prefix, "memory"))).await;
+    passes(Arc::new(RemoteStore::new(Arc::new(InMemory::new()), prefix, "memory").unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
