@@ -38,13 +38,13 @@ pub(crate) fn open_remote(url: &str, options: &RemoteOptions) -> Result<Arc<Remo
         builder = builder.option(key, value);
     }
     if let Some(retries) = options.retries {
-        builder = builder.retries_max(retries);
+        builder = builder.max_retries(retries);
     }
-    if let Some(time_out) = options.time_out {
-        builder = builder.silence_time_out(time_out);
+    if let Some(timeout) = options.timeout {
+        builder = builder.read_timeout(timeout);
     }
     if let Some(requests) = options.requests {
-        builder = builder.requests_max(requests as usize);
+        builder = builder.max_requests(requests as usize);
     }
     Ok(Arc::new(builder.forbidden_is_missing(options.forbidden_is_missing).open_reader()?))
 }

@@ -1,4 +1,4 @@
-//! Time-outs, retries, certificates and a scheme's own options.
+//! Timeouts, retries, certificates and a scheme's own options.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ const REQUESTS_MAX: usize = 128;
 /// # use std::time::Duration;
 /// use zstore_remote::RemoteBuilder;
 ///
-/// let reader = RemoteBuilder::new("http://user:secret@example.org/data/").retries_max(1).open_reader()?;
+/// let reader = RemoteBuilder::new("http://user:secret@example.org/data/").max_retries(1).open_reader()?;
 /// assert_eq!(reader.to_string(), "Remote(http://example.org/data)");
 /// # Ok::<(), zstore_core::Error>(())
 /// ```
@@ -45,11 +45,11 @@ pub struct RemoteBuilder {
     pub(crate) url: String,
     options: Vec<(String, String)>,
     pub(crate) environment: Environment,
-    retries_max: usize,
-    retry_time: Duration,
-    requests_max: usize,
-    connect_time_out: Duration,
-    silence_time_out: Duration,
+    max_retries: usize,
+    retry_timeout: Duration,
+    max_requests: usize,
+    connect_timeout: Duration,
+    read_timeout: Duration,
     certificates: Vec<Certificate>,
     forbidden_is_missing: bool,
 }
@@ -63,11 +63,11 @@ impl RemoteBuilder {
             url: url.into(),
             options: Vec::new(),
             environment: Environment::default(),
-            retries_max: 3,
-            retry_time: Duration::from_secs(15),
-            requests_max: REQUESTS_MAX,
-            connect_time_out: Duration::from_secs(5),
-            silence_time_out: Duration::from_secs(30),
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(15),
+            max_requests: REQUESTS_MAX,
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(30),
             certificates: Vec::new(),
             forbidden_is_missing: false,
         }
@@ -106,38 +106,38 @@ impl RemoteBuilder {
 
     /// How often a request that failed for a reason that may pass is made again; zero for never.
     #[must_use]
-    pub const fn retries_max(mut self, retries_max: usize) -> Self {
-        self.retries_max = retries_max;
+    pub const fn max_retries(mut self, max_retries: usize) -> Self {
+        self.max_retries = max_retries;
         self
     }
 
     /// How long after the first attempt another may still be begun.
     #[must_use]
-    pub const fn retry_time(mut self, retry_time: Duration) -> Self {
-        self.retry_time = retry_time;
+    pub const fn retry_timeout(mut self, retry_timeout: Duration) -> Self {
+        self.retry_timeout = retry_timeout;
         self
     }
 
     /// How many requests may be under way at once, at least one; the others wait their turn. Each takes a connection,
     /// and so a file descriptor, where the server does not speak HTTP/2.
     #[must_use]
-    pub const fn requests_max(mut self, requests_max: usize) -> Self {
-        self.requests_max = requests_max;
+    pub const fn max_requests(mut self, max_requests: usize) -> Self {
+        self.max_requests = max_requests;
         self
     }
 
     /// How long making a connection may take.
     #[must_use]
-    pub const fn connect_time_out(mut self, time_out: Duration) -> Self {
-        self.connect_time_out = time_out;
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
         self
     }
 
     /// How long a server may be silent, before it answers and within an answer. There is no limit on a whole answer,
     /// which would cut long ones short on slow lines; option `timeout` sets one.
     #[must_use]
-    pub const fn silence_time_out(mut self, time_out: Duration) -> Self {
-        self.silence_time_out = time_out;
+    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
         self
     }
 
@@ -157,7 +157,7 @@ impl RemoteBuilder {
     ///
     /// # Errors
     /// `InvalidArgument` if it is not PEM.
-    pub fn trust(mut self, pem: &[u8]) -> Result<Self> {
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self> {
         let certificates = Certificate::from_pem_bundle(pem)
             .map_err(|error| refuse("the certificates are not PEM").with_source(error))?;
         if certificates.is_empty() {
@@ -201,22 +201,22 @@ impl RemoteBuilder {
     }
 
     pub(crate) fn retry(&self) -> RetryConfig {
-        RetryConfig { max_retries: self.retries_max, retry_timeout: self.retry_time, ..RetryConfig::default() }
+        RetryConfig { max_retries: self.max_retries, retry_timeout: self.retry_timeout, ..RetryConfig::default() }
     }
 
     pub(crate) fn client_options(&self) -> ClientOptions {
         let options = ClientOptions::new()
             .with_timeout_disabled()
-            .with_connect_timeout(self.connect_time_out)
-            .with_read_timeout(self.silence_time_out);
+            .with_connect_timeout(self.connect_timeout)
+            .with_read_timeout(self.read_timeout);
         self.certificates.iter().cloned().fold(options, ClientOptions::with_root_certificate)
     }
 
     /// Makes the clients of what is opened.
     pub(crate) fn connector(&self, bucket: Option<Bucket>) -> Connector {
-        let Self { retries_max, retry_time, requests_max, forbidden_is_missing, .. } = *self;
-        let patience = Patience { retries_max, retry_time };
-        Connector { patience, requests_max, forbidden_is_missing, bucket: bucket.map(Arc::new) }
+        let Self { max_retries, retry_timeout, max_requests, forbidden_is_missing, .. } = *self;
+        let patience = Patience { max_retries, retry_timeout };
+        Connector { patience, max_requests, forbidden_is_missing, bucket: bucket.map(Arc::new) }
     }
 }
 
@@ -227,11 +227,11 @@ impl fmt::Debug for RemoteBuilder {
         f.debug_struct("RemoteBuilder")
             .field("options", &options)
             .field("variables", &self.environment.iter().count())
-            .field("retries_max", &self.retries_max)
-            .field("retry_time", &self.retry_time)
-            .field("requests_max", &self.requests_max)
-            .field("connect_time_out", &self.connect_time_out)
-            .field("silence_time_out", &self.silence_time_out)
+            .field("max_retries", &self.max_retries)
+            .field("retry_timeout", &self.retry_timeout)
+            .field("max_requests", &self.max_requests)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("read_timeout", &self.read_timeout)
             .field("certificates", &self.certificates.len())
             .field("forbidden_is_missing", &self.forbidden_is_missing)
             .finish_non_exhaustive()

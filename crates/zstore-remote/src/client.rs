@@ -34,7 +34,7 @@ use redirects::Redirects;
 pub(crate) struct Connector {
     pub(crate) patience: Patience,
     /// How many requests may be under way at once.
-    pub(crate) requests_max: usize,
+    pub(crate) max_requests: usize,
     /// Whether a value that may not be read is one that is not there.
     pub(crate) forbidden_is_missing: bool,
     /// What values live in, if it is a bucket: then a 404 may speak of it, and credentials may be asked for.
@@ -57,7 +57,7 @@ impl HttpConnector for Connector {
         install_tls();
         let client = ReqwestConnector::default().connect(options)?;
         let redirects = Redirects::new(client.clone(), options);
-        let limit = Limit::new(self.requests_max);
+        let limit = Limit::new(self.max_requests);
         Ok(HttpClient::new(CheckingClient { client, redirects, limit, settings: self.clone() }))
     }
 }

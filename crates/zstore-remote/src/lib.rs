@@ -4,7 +4,7 @@
 //!
 //! - [`RemoteReader`]: a remote that can be read: any URL, `http://` and `https://` among them;
 //! - [`RemoteStore`]: a remote that can be written as well: `s3://`, `gs://`, `az://`, `file://`;
-//! - [`RemoteBuilder`]: time-outs, retries, certificates and a scheme's own options;
+//! - [`RemoteBuilder`]: timeouts, retries, certificates and a scheme's own options;
 //! - `place`: what a URL names, and how it is shown without its secrets;
 //! - `environment`: variables that a program hands on;
 //! - `cloud`: opening buckets and containers, where the features are on;

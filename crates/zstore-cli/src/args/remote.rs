@@ -18,7 +18,7 @@ pub(crate) struct RemoteOptions {
     pub(crate) retries: Option<usize>,
     /// Give up a request when the server is silent for so long [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = age::parse, allow_hyphen_values = true)]
-    pub(crate) time_out: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Make at most so many requests at once [default: 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests: Option<u32>,
@@ -33,7 +33,7 @@ impl RemoteOptions {
         let given = [
             ("--option", !self.options.is_empty()),
             ("--retries", self.retries.is_some()),
-            ("--time-out", self.time_out.is_some()),
+            ("--timeout", self.timeout.is_some()),
             ("--requests", self.requests.is_some()),
             ("--forbidden-is-missing", self.forbidden_is_missing),
         ];

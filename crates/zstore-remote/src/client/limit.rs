@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Limit(Arc<Semaphore>);
 
 impl Limit {
-    pub(super) fn new(requests_max: usize) -> Self {
-        Self(Arc::new(Semaphore::new(requests_max.clamp(1, Semaphore::MAX_PERMITS))))
+    pub(super) fn new(max_requests: usize) -> Self {
+        Self(Arc::new(Semaphore::new(max_requests.clamp(1, Semaphore::MAX_PERMITS))))
     }
 
     /// Waits for a place. There is none to be had only if the limit was taken away, which nobody does.

@@ -21,9 +21,9 @@ use crate::fault::Refusal;
 /// too, but it does not hear what the server asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    pub(crate) retries_max: usize,
+    pub(crate) max_retries: usize,
     /// How long after the first attempt another may be begun.
-    pub(crate) retry_time: Duration,
+    pub(crate) retry_timeout: Duration,
 }
 
 /// The attempts at one question. It travels with the requests, each a copy of the one before, that the question makes.
@@ -49,7 +49,7 @@ impl Tries {
     fn allow(&self, wait: Duration, patience: Patience) -> bool {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = made.waited.saturating_add(wait);
-        let is_allowed = made.attempts <= patience.retries_max && waited < patience.retry_time;
+        let is_allowed = made.attempts <= patience.max_retries && waited < patience.retry_timeout;
         if is_allowed {
             made.waited = waited;
         }
@@ -146,19 +146,19 @@ mod tests {
     impl HttpConnector for Scripted {
         fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
             let client = HttpClient::new(self.0.clone());
-            let settings = Connector { patience: self.1, requests_max: 1, forbidden_is_missing: false, bucket: None };
+            let settings = Connector { patience: self.1, max_requests: 1, forbidden_is_missing: false, bucket: None };
             let (redirects, limit) = (Redirects::new(client.clone(), options), Limit::new(1));
             Ok(HttpClient::new(CheckingClient { redirects, client, limit, settings }))
         }
     }
 
-    const PATIENCE: Patience = Patience { retries_max: 3, retry_time: Duration::from_secs(15) };
+    const PATIENCE: Patience = Patience { max_retries: 3, retry_timeout: Duration::from_secs(15) };
 
     /// What comes of a get of a value behind these answers, how many requests it makes and how many seconds it takes.
     async fn get(answers: &[Refused], patience: Patience) -> (Result<String, Error>, usize, u64) {
         let script = Script::default();
         script.answers.lock().unwrap().extend(answers);
-        let Patience { retries_max: max_retries, retry_time: retry_timeout } = patience;
+        let Patience { max_retries, retry_timeout } = patience;
         let store: Arc<dyn ObjectStore> = Arc::new(
             HttpBuilder::new()
                 .with_url("http://scripted/")
@@ -194,11 +194,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_stays_busy_is_asked_as_often_as_was_set_and_not_waited_for_in_vain() {
-        for retries_max in 0..3 {
-            let (got, asked, took) = get(&[BUSY; 9], Patience { retries_max, ..PATIENCE }).await;
-            assert_eq!((got.unwrap_err().kind(), asked), (ErrorKind::Unavailable, retries_max + 1));
-            let waits = 4 * retries_max as u64;
-            assert!((waits..waits + 2).contains(&took), "{took} for {retries_max}");
+        for max_retries in 0..3 {
+            let (got, asked, took) = get(&[BUSY; 9], Patience { max_retries, ..PATIENCE }).await;
+            assert_eq!((got.unwrap_err().kind(), asked), (ErrorKind::Unavailable, max_retries + 1));
+            let waits = 4 * max_retries as u64;
+            assert!((waits..waits + 2).contains(&took), "{took} for {max_retries}");
         }
     }
 

@@ -5,13 +5,13 @@ use std::{error::Error as _, fs};
 use zstore_core::{ByteRange, ErrorKind, Fetch, GetOptions, Prefix, ReadStore, ReadStoreExt, Store};
 use zstore_remote::{RemoteBuilder, RemoteStore};
 
-use crate::server::{Server, get_error, key, respond, whole};
+use crate::server::{Server, get_error, key, object, respond, whole};
 
 fn s3(server: &Server) -> RemoteBuilder {
     RemoteBuilder::new("s3://bucket/prefix/")
         .option("endpoint", server.url())
         .option("skip_signature", "true")
-        .retries_max(0)
+        .max_retries(0)
 }
 
 #[tokio::test]
@@ -84,6 +84,26 @@ async fn an_overloaded_bucket_is_unavailable() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }
 
+#[tokio::test]
+async fn an_object_that_is_stored_coded_is_what_was_stored_and_never_decoded() {
+    let coded = "Content-Encoding: gzip";
+    let server = Server::answering(move |asked, _| match asked.header("range") {
+        None => respond("200 OK", &["Content-Length: 5", coded, "ETag: \"a\""], "coded"),
+        Some(_) => respond(
+            "206 Partial Content",
+            &["Content-Length: 2", "Content-Range: bytes 1-2/5", coded, "ETag: \"a\""],
+            "od",
+        ),
+    })
+    .await;
+    let reader = s3(&server).open_reader().unwrap();
+    assert_eq!(object(&reader, &GetOptions::default()).await.bytes, "coded");
+    assert_eq!(object(&reader, &GetOptions::range(ByteRange::Bounded(1..3))).await.bytes, "od");
+    assert!(
+        server.asked().iter().all(|asked| asked.header("accept-encoding").is_none_or(|coding| coding == "identity"))
+    );
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused_when_a_bucket_is_opened() {
     let error = RemoteBuilder::new("s3://bucket?versionId=1").open_reader().unwrap_err();
@@ -105,7 +125,7 @@ async fn without_credentials_one_line_says_how_to_give_them() {
     let proxy = Server::answering(|_, _| respond("403 Forbidden", &["Content-Length: 0"], "")).await;
     for service in [none.url(), fire.url(), proxy.url(), nobody] {
         let builder = RemoteBuilder::new("s3://bucket/prefix").option("metadata_endpoint", service);
-        let error = get_error(&builder.retries_max(1).open_reader().unwrap()).await;
+        let error = get_error(&builder.max_retries(1).open_reader().unwrap()).await;
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         let line = "get \"k\" in Remote(s3://bucket/prefix): no credentials for s3://bucket: set AWS_ACCESS_KEY_ID and \
                     AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket";
@@ -222,7 +242,7 @@ async fn a_connection_string_says_whose_container_and_where() {
 async fn a_container_without_credentials_is_told_of_in_the_same_way() {
     let none = Server::answering(|_, _| respond("404 Not Found", &["Content-Length: 0"], "")).await;
     let builder = RemoteBuilder::new("az://box").option("account_name", "me").option("msi_endpoint", none.url());
-    let error = get_error(&builder.retries_max(0).open_reader().unwrap()).await;
+    let error = get_error(&builder.max_retries(0).open_reader().unwrap()).await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("no credentials for az://box: set AZURE_STORAGE_ACCOUNT_KEY"), "{error}");
 }

@@ -21,7 +21,7 @@ fn profiles(folder: &Path, text: &str) -> Vec<(&'static str, String)> {
 
 /// Asks for a value, and answers how the request was signed, and with what token.
 async fn signed(server: &Server, builder: &RemoteBuilder) -> (String, Option<String>) {
-    let builder = builder.clone().retries_max(0);
+    let builder = builder.clone().max_retries(0);
     builder.open_reader().unwrap().get(&key(), &GetOptions::default()).await.unwrap();
     let asked = server.asked().last().unwrap().clone();
     let signature = asked.header("authorization").unwrap_or_default();
@@ -172,7 +172,7 @@ async fn a_key_file_does_not_choose_whom_a_bucket_is_asked_of() {
          \"private_key_id\": \"\"}}",
         elsewhere.url()
     );
-    let bucket = RemoteBuilder::new("gs://bucket").option("service_account_key", key_of).retries_max(0);
+    let bucket = RemoteBuilder::new("gs://bucket").option("service_account_key", key_of).max_retries(0);
     // A proxy keeps the question on this machine, and tells to whom it was to go.
     let proxy = Server::answering(|_, _| respond("502 Bad Gateway", &["Content-Length: 0"], "")).await;
     let reader = bucket.option("proxy_url", proxy.url()).open_reader().unwrap();

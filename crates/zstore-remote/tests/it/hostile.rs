@@ -153,7 +153,7 @@ async fn a_connection_that_breaks_within_a_value_is_taken_up_where_it_broke() {
         Some(other) => respond(&format!("400 {other}"), &[], ""),
     })
     .await;
-    let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+    let reader = RemoteBuilder::new(server.url()).max_retries(1).open_reader().unwrap();
     assert_eq!(object(&reader, &GetOptions::default()).await.bytes, VALUE);
     assert_eq!(server.methods(), "GET GET");
 }
@@ -165,7 +165,7 @@ async fn a_value_that_changed_while_the_connection_was_broken_is_not_pieced_toge
         Some(_) => part("\"b\"", "5-9/10", "vwxyz"),
     })
     .await;
-    let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+    let reader = RemoteBuilder::new(server.url()).max_retries(1).open_reader().unwrap();
     assert_eq!(get_error(&reader).await.kind(), ErrorKind::Unavailable);
 }
 
@@ -181,7 +181,7 @@ async fn a_server_that_hangs_up_is_unavailable() {
 async fn a_server_that_never_answers_times_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let builder = RemoteBuilder::new(url).retries_max(0).silence_time_out(Duration::from_millis(50));
+    let builder = RemoteBuilder::new(url).max_retries(0).read_timeout(Duration::from_millis(50));
     let error = get_error(&builder.open_reader().unwrap()).await;
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
 }
@@ -318,7 +318,7 @@ async fn a_broken_answer_with_a_weak_tag_is_not_pieced_together() {
         Some(_) => part("W/\"a\"", "5-9/10", "fghij"),
     })
     .await;
-    let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+    let reader = RemoteBuilder::new(server.url()).max_retries(1).open_reader().unwrap();
     assert_eq!(get_error(&reader).await.kind(), ErrorKind::Unavailable);
 }
 
@@ -332,7 +332,7 @@ async fn what_is_said_to_the_question_for_the_rest_is_no_answer_to_the_first() {
             Some(_) => second.clone(),
         })
         .await;
-        let reader = RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap();
+        let reader = RemoteBuilder::new(server.url()).max_retries(1).open_reader().unwrap();
         let error = get_error(&reader).await;
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("broke"), "{error}");

@@ -17,7 +17,7 @@ fn the_page_has_every_setting() {
         line.strip_prefix("const ").unwrap_or(line).strip_prefix("fn ")?.split(['(', '<']).next()
     });
     let settings: Vec<&str> = methods.filter(|name| !["new", "open_reader", "open_store"].contains(name)).collect();
-    assert!(settings.contains(&"environment") && settings.contains(&"retries_max"), "{settings:?}");
+    assert!(settings.contains(&"environment") && settings.contains(&"max_retries"), "{settings:?}");
     let untold: Vec<_> = settings.iter().filter(|name| !PAGE.contains(&format!("\n| `{name}` |"))).collect();
     assert!(untold.is_empty(), "docs/remotes.md has no row for {untold:?}");
 }

@@ -177,7 +177,7 @@ enum Way {
 /// Reads one after the other, all of them through one store.
 async fn play(script: &[Quirk], asks: &[Ask], way: Way) -> Result<(), String> {
     let scripted = Scripted::new(script.to_vec()).await;
-    let builder = RemoteBuilder::new(scripted.server.url()).retries_max(0);
+    let builder = RemoteBuilder::new(scripted.server.url()).max_retries(0);
     // To read them takes longer than all else here.
     let reader = builder.option("disable_system_certificates", "true").open_reader().unwrap();
     let cached = |freshness| {

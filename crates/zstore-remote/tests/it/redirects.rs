@@ -63,7 +63,7 @@ async fn a_folder_that_a_server_lists_for_people_is_no_value() {
 async fn no_other_host_is_told_a_secret_however_long_it_is_the_way() {
     let (home, abroad) = two_hosts().await;
     let url = home.url().replace("http://", "http://user:password@") + "?token=abracadabra";
-    let reader = RemoteBuilder::new(url).retries_max(0).open_reader().unwrap();
+    let reader = RemoteBuilder::new(url).max_retries(0).open_reader().unwrap();
     let options = GetOptions::range(ByteRange::From(0));
     assert_eq!(object(&reader, &options).await.bytes, "value");
     let told = |asked: &Asked| format!("{asked:?}").to_lowercase();
@@ -116,7 +116,7 @@ async fn within_its_own_host_a_value_is_followed_with_the_credentials() {
 async fn a_value_that_moves_without_end_is_an_error_of_one_line() {
     let server = Server::answering(|_, before| moved("302 Found", &format!("/{before}"))).await;
     // Not tried again: it would lead nowhere again.
-    let error = get_error(&RemoteBuilder::new(server.url()).retries_max(3).open_reader().unwrap()).await;
+    let error = get_error(&RemoteBuilder::new(server.url()).max_retries(3).open_reader().unwrap()).await;
     assert_eq!((error.kind(), server.asked().len()), (ErrorKind::Io, 11));
     assert!(error.to_string().ends_with("says that the value has moved, again and again"), "{error}");
 }

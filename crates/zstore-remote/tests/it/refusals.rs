@@ -36,7 +36,7 @@ async fn a_status_becomes_what_the_caller_can_do_in_one_line() {
 #[tokio::test]
 async fn trouble_of_a_server_is_one_line_and_the_tries_are_left_to_the_source() {
     let server = Server::answering(|_, _| respond("500 Internal Server Error", &["Content-Length: 0"], "")).await;
-    let error = get_error(&RemoteBuilder::new(server.url()).retries_max(1).open_reader().unwrap()).await;
+    let error = get_error(&RemoteBuilder::new(server.url()).max_retries(1).open_reader().unwrap()).await;
     let address = server.address();
     let line = format!("get \"k\" in Remote(http://{address}): {address} answered 500 Internal Server Error");
     assert_eq!(error.to_string(), line);
@@ -56,7 +56,7 @@ async fn what_is_gone_is_missing() {
 async fn trouble_that_may_pass_is_waited_out_as_often_as_asked() {
     for (status, tries) in [("503 Service Unavailable", 3), ("500 Internal Server Error", 3), ("403 Forbidden", 1)] {
         let server = Server::answering(move |_, _| respond(status, &["Content-Length: 0"], "")).await;
-        let reader = RemoteBuilder::new(server.url()).retries_max(2).open_reader().unwrap();
+        let reader = RemoteBuilder::new(server.url()).max_retries(2).open_reader().unwrap();
         get_error(&reader).await;
         assert_eq!(server.asked().len(), tries, "{status}");
     }
@@ -74,7 +74,7 @@ async fn a_server_that_is_not_there_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let reader = RemoteBuilder::new(format!("http://{address}/data")).retries_max(0).open_reader().unwrap();
+    let reader = RemoteBuilder::new(format!("http://{address}/data")).max_retries(0).open_reader().unwrap();
     let error = get_error(&reader).await;
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true));
     let line = format!(
@@ -137,7 +137,7 @@ async fn a_refusal_that_does_not_end_is_not_waited_for() {
         _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
         _ = held.recv();
     });
-    let error = get_error(&RemoteBuilder::new(url).retries_max(0).open_reader().unwrap()).await;
+    let error = get_error(&RemoteBuilder::new(url).max_retries(0).open_reader().unwrap()).await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     drop(release);
     serving.join().unwrap();
@@ -154,7 +154,7 @@ async fn a_value_that_may_not_be_read_is_missing_only_where_that_was_asked_for()
         })
         .await;
         assert_eq!(get_error(&server.reader()).await.kind(), ErrorKind::PermissionDenied);
-        let builder = RemoteBuilder::new(server.url()).retries_max(0).forbidden_is_missing(true);
+        let builder = RemoteBuilder::new(server.url()).max_retries(0).forbidden_is_missing(true);
         let reader = builder.open_reader().unwrap();
         for range in [None, Some(ByteRange::Suffix(3))] {
             let got = reader.get(&key(), &GetOptions { range, ..GetOptions::default() }).await;

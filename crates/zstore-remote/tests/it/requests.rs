@@ -129,7 +129,7 @@ async fn no_more_requests_are_under_way_than_allowed() {
     }
     store.clear();
     let origin = Origin::builder(Arc::clone(&store) as Arc<dyn ReadStore>).bind().await.unwrap();
-    let reader = RemoteBuilder::new(origin.url()).requests_max(2).open_reader().unwrap();
+    let reader = RemoteBuilder::new(origin.url()).max_requests(2).open_reader().unwrap();
     let held = store.inner().hold(Operation::Get);
     let reads = keys.into_iter().map(|key| {
         let reader = reader.clone();

@@ -32,7 +32,7 @@ async fn a_query_is_sent_with_each_request_and_told_apart_without_being_shown() 
     })
     .await;
     let open =
-        |query| RemoteBuilder::new(format!("{}data?{query}", server.url())).retries_max(0).open_reader().unwrap();
+        |query| RemoteBuilder::new(format!("{}data?{query}", server.url())).max_retries(0).open_reader().unwrap();
     let reader = open("token=abracadabra");
     reader.get(&key(), &GetOptions::default()).await.unwrap();
     assert_eq!(server.asked()[0].target, "/data/k?token=abracadabra");

@@ -84,7 +84,7 @@ impl Server {
 
     /// A reader that tries each request once.
     pub(crate) fn reader(&self) -> RemoteReader {
-        RemoteBuilder::new(self.url()).retries_max(0).open_reader().unwrap()
+        RemoteBuilder::new(self.url()).max_retries(0).open_reader().unwrap()
     }
 }
 
