@@ -4,6 +4,7 @@ use std::{
     fmt, fs, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 #[cfg(target_os = "linux")]
@@ -52,7 +53,7 @@ pub(crate) struct Root {
     directory: OwnedFd,
     resolution: Resolution,
     /// It lies on a disk of this machine, so that to open what is in memory waits for nobody.
-    is_near: bool,
+    is_near: AtomicBool,
     /// Of what is made below it, whatever the process's umask; that and the usual if none.
     pub(crate) access: Option<Access>,
 }
@@ -100,7 +101,7 @@ impl Root {
         let opened = openat(CWD, &canonical, LIST | OFlags::CLOEXEC, Mode::empty());
         let directory = opened.map_err(|errno| fault(errno.into()))?;
         let text = canonical.into_os_string().into_string().map_err(|path| Fault::RootIsNoText(path.into()))?;
-        let is_near = matches!(network::kind(Path::new(&text)), Ok(None));
+        let is_near = AtomicBool::new(matches!(network::kind(Path::new(&text)), Ok(None)));
         Ok(Self { text, directory, resolution, is_near, access: None })
     }
 
@@ -155,12 +156,17 @@ impl Root {
     /// answer.
     pub(crate) fn open_at_hand(&self, path: &str) -> Option<OwnedFd> {
         #[cfg(target_os = "linux")]
-        if self.is_near && self.resolution == Resolution::Kernel {
+        if self.is_near.load(Ordering::Relaxed) && self.resolution == Resolution::Kernel {
             let resolve = BENEATH | ResolveFlags::CACHED;
             return openat2(&self.directory, path, READ | OFlags::CLOEXEC, Mode::empty(), resolve).ok();
         }
         let _ = path;
         None
+    }
+
+    /// Its file system cannot say whether it would have to wait, as some in memory cannot: nothing is at hand.
+    pub(crate) fn nothing_is_at_hand(&self) {
+        self.is_near.store(false, Ordering::Relaxed);
     }
 
     /// Refuses to go on if the root was deleted under us: what is missing then is not known to be missing.

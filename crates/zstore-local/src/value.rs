@@ -147,7 +147,7 @@ pub(crate) fn get(root: &Root, key: &Key, options: &GetOptions) -> Result<Fetch,
 
 /// Answers a get if nobody need be waited for; what goes wrong is told by a [`get`].
 pub(crate) fn get_at_hand(root: &Root, buffers: &Arc<Buffers>, key: &Key, options: &GetOptions) -> Option<Fetch> {
-    Value::at_hand(root, buffers, key)?.fetch(key, options).ok()
+    at_hand(root, Value::at_hand(root, buffers, key)?.fetch(key, options))
 }
 
 /// Answers a get of several ranges.
@@ -162,7 +162,14 @@ pub(crate) fn get_ranges_at_hand(
     key: &Key,
     ranges: &[ByteRange],
 ) -> Option<Ranges> {
-    Value::at_hand(root, buffers, key)?.ranges(key, ranges).ok()
+    at_hand(root, Value::at_hand(root, buffers, key)?.ranges(key, ranges))
+}
+
+fn at_hand<T>(root: &Root, read: Result<T, Fault>) -> Option<T> {
+    if let Err(Fault::System { errno: Errno::OPNOTSUPP, .. }) = &read {
+        root.nothing_is_at_hand();
+    }
+    read.ok()
 }
 
 /// Answers a head.
