@@ -1,5 +1,6 @@
 //! Objects of a far server: read for the first time through a cache in a directory, beside `object_store` alone, and read
-//! again from the directory, beside `std::fs::read` of the same files.
+//! again from the directory, beside `std::fs::read` of the same files. Beside the cold ones the same objects are read by
+//! `object_store` and written to files as plainly as can be, which tells what the file system takes of it.
 //!
 //! `cargo xtask bench remote` runs it. The server is a process of its own that lets every request wait for 20 ms. What
 //! is compared takes turns in one process, and the median counts. A cold reading ends when all that was fetched is in
@@ -46,10 +47,12 @@ fn main() -> Outcome {
     fs::create_dir_all(&scratch)?;
     let server = Server::start()?;
     println!("| {OBJECTS} objects of 1 MiB | ms | ratio | target |\n|---|---|---|---|");
+    // All go at the end: for seconds after files were removed, ext4 looks long for a place for a new one.
+    let scratch = TempDir::new_in(scratch)?;
     for concurrent in [8, 64] {
-        runtime.block_on(cold(&server.url, &scratch, concurrent, rounds))?;
+        runtime.block_on(cold(&server.url, scratch.path(), concurrent, rounds))?;
     }
-    runtime.block_on(warm(&server.url, &scratch, rounds))
+    runtime.block_on(warm(&server.url, scratch.path(), rounds))
 }
 
 /// Serves until nobody holds the other end of the input.
@@ -96,14 +99,20 @@ async fn cold(url: &str, scratch: &Path, concurrent: usize, rounds: usize) -> Ou
     let source = Arc::new(RemoteReader::from_url(url)?);
     let options = ClientOptions::new().with_allow_http(true);
     let objects = HttpBuilder::new().with_url(url).with_client_options(options).build()?;
-    let (mut raw, mut cached) = (Vec::new(), Vec::new());
+    let (mut raw, mut plain, mut cached) = (Vec::new(), Vec::new(), Vec::new());
     // The first round of each opens connections, and is not counted.
     for round in 0..=rounds {
+        // What the round before wrote is on its way to the disk, which takes time of both.
+        Command::new("sync").status()?;
         let start = Instant::now();
         read_raw(&objects, &keys, concurrent).await?;
         let took_raw = start.elapsed();
-        let directory = TempDir::new_in(scratch)?;
-        let tier = Arc::new(LocalStore::create_cache(directory.path())?);
+        let start = Instant::now();
+        read_and_write(&objects, &keys, concurrent, &scratch.join(format!("plain-{concurrent}-{round}"))).await?;
+        let took_plain = start.elapsed();
+        Command::new("sync").status()?;
+        let directory = scratch.join(format!("cold-{concurrent}-{round}"));
+        let tier = Arc::new(LocalStore::create_cache(directory)?);
         let cache = CacheStore::builder(Arc::clone(&source), tier).max_size(1 << 30).build().await?;
         let start = Instant::now();
         read_all(&cache, &keys, concurrent).await?;
@@ -114,11 +123,13 @@ async fn cold(url: &str, scratch: &Path, concurrent: usize, rounds: usize) -> Ou
         }
         if round > 0 {
             raw.push(took_raw);
+            plain.push(took_plain);
             cached.push(took_cached);
         }
     }
     let raw = median(raw);
     row(&format!("cold, {concurrent} at once: object_store alone"), raw, raw, None);
+    row(&format!("cold, {concurrent} at once: object_store, and plain files"), median(plain), raw, None);
     row(&format!("cold, {concurrent} at once: through the cache, fills included"), median(cached), raw, Some(1.05));
     Ok(())
 }
@@ -128,6 +139,26 @@ async fn read_raw(objects: &impl ObjectStore, keys: &[Key], concurrent: usize) -
     let reads = reads.map(|path| async move { objects.get(&path).await?.bytes().await });
     let sizes: Vec<usize> = reads.buffer_unordered(concurrent).map_ok(|bytes| bytes.len()).try_collect().await?;
     check(&sizes)
+}
+
+/// Writes each object to a file behind its reader's back, in as many directories as the cache makes.
+async fn read_and_write(objects: &impl ObjectStore, keys: &[Key], concurrent: usize, directory: &Path) -> Outcome {
+    let reads = stream::iter(keys.iter().enumerate()).map(|(index, key)| async move {
+        let bytes = objects.get(&key.as_str().into()).await?.bytes().await?;
+        let above = directory.join(format!("{:02x}", index % 162));
+        let written = tokio::task::spawn_blocking(move || {
+            fs::create_dir_all(&above)?;
+            let temporary = above.join(format!("{index}.tmp"));
+            fs::write(&temporary, &bytes)?;
+            fs::rename(temporary, above.join(index.to_string()))
+        });
+        Outcome::Ok(written)
+    });
+    let written: Vec<_> = reads.buffer_unordered(concurrent).try_collect().await?;
+    for written in written {
+        written.await??;
+    }
+    Ok(())
 }
 
 async fn read_all(cache: &CacheStore<RemoteReader, LocalStore>, keys: &[Key], concurrent: usize) -> Outcome {
@@ -145,13 +176,13 @@ fn check(sizes: &[usize]) -> Outcome {
 /// Reads all objects again and again, by two at once.
 async fn warm(url: &str, scratch: &Path, rounds: usize) -> Outcome {
     let keys = chunk_keys(OBJECTS)?;
-    let directory = TempDir::new_in(scratch)?;
-    let tier = Arc::new(LocalStore::create_cache(directory.path())?);
+    let directory = scratch.join("warm");
+    let tier = Arc::new(LocalStore::create_cache(&directory)?);
     let source = Arc::new(RemoteReader::from_url(url)?);
     let cache = Arc::new(CacheStore::builder(source, tier).max_size(1 << 30).build().await?);
     read_all(&cache, &keys, 64).await?;
     cache.flush().await;
-    let files = files_in(&directory.path().join("blobs"))?;
+    let files = files_in(&directory.join("blobs"))?;
     let halves = [keys[..OBJECTS / 2].to_vec(), keys[OBJECTS / 2..].to_vec()];
     let (mut plain, mut cached) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
