@@ -10,6 +10,8 @@ const LARGE_BYTES_MIN: usize = 1 << 20;
 /// All that is in a file.
 pub(crate) fn read_whole(file: &File) -> io::Result<Vec<u8>> {
     let len = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    // Asked for first: a damaged length that no memory can hold is an error, not the end of the program.
+    Vec::<u8>::new().try_reserve_exact(len)?;
     let mut bytes = vec![0; len];
     if len < LARGE_BYTES_MIN {
         file.read_exact_at(&mut bytes, 0)?;

@@ -54,6 +54,8 @@ pub(crate) struct Root {
     resolution: Resolution,
     /// It lies on a disk of this machine, so that to open what is in memory waits for nobody.
     is_near: AtomicBool,
+    /// The files of a cache are this user's, who may leave their times of reading as they are.
+    notes_no_reads: AtomicBool,
     /// Of what is made below it, whatever the process's umask; that and the usual if none.
     pub(crate) access: Option<Access>,
 }
@@ -102,7 +104,8 @@ impl Root {
         let directory = opened.map_err(|errno| fault(errno.into()))?;
         let text = canonical.into_os_string().into_string().map_err(|path| Fault::RootIsNoText(path.into()))?;
         let is_near = AtomicBool::new(matches!(network::kind(Path::new(&text)), Ok(None)));
-        Ok(Self { text, directory, resolution, is_near, access: None })
+        let notes_no_reads = AtomicBool::new(true);
+        Ok(Self { text, directory, resolution, is_near, notes_no_reads, access: None })
     }
 
     /// Takes the root's own permissions for all that is made below it.
@@ -157,8 +160,17 @@ impl Root {
     pub(crate) fn open_at_hand(&self, path: &str) -> Option<OwnedFd> {
         #[cfg(target_os = "linux")]
         if self.is_near.load(Ordering::Relaxed) && self.resolution == Resolution::Kernel {
-            let resolve = BENEATH | ResolveFlags::CACHED;
-            return openat2(&self.directory, path, READ | OFlags::CLOEXEC, Mode::empty(), resolve).ok();
+            // What is mounted below may be of another machine.
+            let resolve = BENEATH | ResolveFlags::CACHED | ResolveFlags::NO_XDEV;
+            let open = |flags| openat2(&self.directory, path, READ | OFlags::CLOEXEC | flags, Mode::empty(), resolve);
+            // To note when a copy was read may wait for the journal of the file system.
+            if self.access.is_some() && self.notes_no_reads.load(Ordering::Relaxed) {
+                match open(OFlags::NOATIME) {
+                    Err(Errno::PERM) => self.notes_no_reads.store(false, Ordering::Relaxed),
+                    opened => return opened.ok(),
+                }
+            }
+            return open(OFlags::empty()).ok();
         }
         let _ = path;
         None

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use tokio::task::coop::consume_budget;
 use zstore_core::{
     BoxStream, ByteRange, Capabilities, DirListing, Error, Fetch, GetOptions, Key, Meta, Operation, Payload, Prefix,
     Ranges, ReadStore, Result, SetMode, Store, Version,
@@ -179,6 +180,8 @@ impl ReadStore for LocalStore {
     /// made where it is polled if the kernel has all of up to 4 MiB in memory (Linux only), else on the blocking pool.
     async fn get(&self, key: &Key, options: &GetOptions) -> Result<Fetch> {
         if let Some(fetch) = self.get_now(key, options) {
+            // Who reads one value after the other gives way to others now and then, though he never waits.
+            consume_budget().await;
             return Ok(fetch);
         }
         let (root, name, options) = (Arc::clone(&self.root), key.clone(), options.clone());
@@ -195,6 +198,7 @@ impl ReadStore for LocalStore {
 
     async fn get_ranges(&self, key: &Key, ranges: &[ByteRange]) -> Result<Option<Ranges>> {
         if let Some(ranges) = value::get_ranges_at_hand(&self.root, &self.buffers, key, ranges) {
+            consume_budget().await;
             return Ok(Some(ranges));
         }
         let (root, name, ranges) = (Arc::clone(&self.root), key.clone(), ranges.to_vec());

@@ -28,6 +28,8 @@ struct Value {
 
 /// More is not copied by a thread that has others to serve: it takes as long as a hop to a thread of its own, or longer.
 const AT_HAND_BYTES_MAX: usize = 4 << 20;
+/// Nor so many parts.
+const AT_HAND_RANGES_MAX: usize = 64;
 
 impl Value {
     /// Opens a key's value; `None` if the name is not there or is no regular file.
@@ -162,7 +164,16 @@ pub(crate) fn get_ranges_at_hand(
     key: &Key,
     ranges: &[ByteRange],
 ) -> Option<Ranges> {
-    at_hand(root, Value::at_hand(root, buffers, key)?.ranges(key, ranges))
+    if ranges.len() > AT_HAND_RANGES_MAX {
+        return None;
+    }
+    let value = Value::at_hand(root, buffers, key)?;
+    let resolved = ranges.iter().map(|range| range.resolve(value.facts.size));
+    let lengths = resolved.map(|range| range.map_or(0, |range| range.end - range.start));
+    if lengths.fold(0, u64::saturating_add) > AT_HAND_BYTES_MAX as u64 {
+        return None;
+    }
+    at_hand(root, value.ranges(key, ranges))
 }
 
 fn at_hand<T>(root: &Root, read: Result<T, Fault>) -> Option<T> {
@@ -240,5 +251,22 @@ mod tests {
         let value = Value::open(&root, &Key::new("huge").unwrap()).unwrap().unwrap();
         let part = value.part(&ByteRange::Suffix(3)).unwrap();
         assert_eq!((part.range, &part.bytes[..]), (huge - 3..huge, &[0, 0, 0][..]));
+    }
+
+    #[test]
+    fn of_many_parts_or_large_ones_together_none_is_at_hand() {
+        // Not in a file system of memory, of which nothing is.
+        let scratch = TempDir::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        fs::write(scratch.path().join("value"), vec![7; 5 << 20]).unwrap();
+        let (root, buffers) = (Root::open(scratch.path()).unwrap(), Arc::default());
+        let count = |ranges: &[ByteRange]| {
+            let found = get_ranges_at_hand(&root, &buffers, &Key::new("value").unwrap(), ranges);
+            found.map(|found| found.parts.len())
+        };
+        let bytes = |range: Range<u64>| ByteRange::Bounded(range);
+        let many: Vec<ByteRange> = (0..65).map(|at| bytes(at..at + 1)).collect();
+        assert_eq!([count(&many), count(&many[..64])], [None, Some(64)]);
+        assert_eq!(count(&[bytes(0..3 << 20), bytes(1 << 20..3 << 20)]), None);
+        assert_eq!(count(&[bytes(0..3 << 20), bytes(2 << 20..3 << 20)]), Some(2));
     }
 }

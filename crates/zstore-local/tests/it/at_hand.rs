@@ -61,3 +61,16 @@ async fn what_is_missing_too_large_or_no_value_is_not_at_hand() {
     let part = scratch.store.get_now(&key("large"), &GetOptions::range(0..4 << 20));
     assert!(matches!(part, Some(Fetch::Object(object)) if object.bytes.len() == 4 << 20));
 }
+
+/// Without it a time-out around many reads would never be looked at.
+#[tokio::test]
+async fn who_reads_on_and_on_gives_way_to_others() {
+    let scratch = on_disk();
+    scratch.store.put(&key("value"), "x").await.unwrap();
+    let reads = async {
+        for _ in 0..10_000 {
+            scratch.store.get(&key("value"), &GetOptions::default()).await.unwrap();
+        }
+    };
+    assert!(reads.now_or_never().is_none());
+}
