@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use zstore_core::{
     Error, ErrorKind, Key, Meta, Operation, Payload, Prefix, ReadStore, Result, SetMode, Store, Version,
 };
+use zstore_format::Header;
 use zstore_policy::Reason;
 
 use crate::{
@@ -17,6 +18,10 @@ use crate::{
     inner::Inner,
     name::BlobId,
 };
+
+/// Room for the version in the header of what is written, which the source tells when it is too late to ask for room:
+/// an entity tag and an id of a version are seldom half as long.
+const VERSION_BYTES: u64 = 256;
 
 impl<S: ReadStore + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
     /// Drops what is resident of one value.
@@ -107,7 +112,9 @@ impl<S: Store + ?Sized + 'static, T: Store + ?Sized + 'static> Inner<S, T> {
             // What is written right after opening stays too. Before the gate, which loading may want.
             self.is_ready().await;
             // Nor is room asked for under a gate.
-            self.extend_room(value.size()).await;
+            let meta = Meta { key: key.clone(), size: value.size(), modified: None, version: Version::default() };
+            let blob_bytes = Header::whole_blob_bytes(&meta, self.namespace.name());
+            self.extend_room(blob_bytes.saturating_add(VERSION_BYTES)).await;
         }
         let shared = self.begin_shared_write(&key).await;
         let _gate = self.gates.enter(&key).await;

@@ -137,6 +137,21 @@ async fn what_was_recalled_and_fetched_again_is_not_taken_from_its_old_owner_twi
     }
 }
 
+/// Once, room was asked for the bytes of the value and not for their header: one that took more than a piece of the
+/// room was never kept.
+#[tokio::test]
+async fn a_value_that_is_written_is_kept_however_much_of_the_room_it_takes() {
+    for size in [1_000, 100_000, 500_000] {
+        let (scratch, source) = (TempDir::new().unwrap(), source());
+        let builder = CacheStore::builder(Arc::clone(&source), directory(scratch.path())).max_size(1 << 20);
+        let cache = built(builder).await;
+        for name in ["a", "b"] {
+            cache.put(&key(name), vec![1; size]).await.unwrap();
+        }
+        assert_eq!((cache.stats().refused, cache.info().tracked_keys), (0, 2), "{size} bytes");
+    }
+}
+
 /// Once, a set waited for its own gate, for ever, if what it evicted was of the same key in another namespace.
 #[tokio::test]
 async fn a_set_may_evict_what_another_namespace_has_under_its_key() {
