@@ -39,7 +39,11 @@ const ROLES: [AmazonS3ConfigKey; 3] =
 type Setting = (AmazonS3ConfigKey, String);
 
 pub(super) fn open(settings: &RemoteBuilder, url: &Url) -> Result<Remote> {
-    let told = Told::of(settings, "s3", "AWS_", |key| key.parse().ok())?;
+    let mut told = Told::of(settings, "s3", "AWS_", |key| key.parse().ok())?;
+    if told.options.iter().any(|(key, _)| KEYS.contains(key) || ROLES.contains(key)) {
+        // It was for a public bucket, and would send the credentials that are given here to nobody.
+        told.variables.retain(|(key, _)| *key != SkipSignature);
+    }
     let profile = Profile::read(&settings.environment)?;
     let (keys, endpoint) = (keys(&told, &profile)?, endpoint(&told, &profile));
     let bucket = url.host_str().unwrap_or_default();

@@ -101,6 +101,10 @@ async fn credentials_come_all_from_the_first_place_that_has_some() {
     assert_eq!(signed(&server, &variables).await, ("VARIABLE".to_owned(), Some("left over".to_owned())));
     let own = variables.clone().option("access_key_id", "OPTION").option("secret_access_key", "hush");
     assert_eq!(signed(&server, &own).await, ("OPTION".to_owned(), None));
+    let public = variables.clone().environment([("AWS_SKIP_SIGNATURE", "true")]);
+    assert_eq!(signed(&server, &public).await, (String::new(), None));
+    let own = public.option("access_key_id", "OPTION").option("secret_access_key", "hush");
+    assert_eq!(signed(&server, &own).await, ("OPTION".to_owned(), None));
     // One half of a pair is told of, rather than made a pair with another's half.
     for half in ["access_key_id", "secret_access_key", "session_token"] {
         let error = variables.clone().option(half, "half").open_reader().unwrap_err();
