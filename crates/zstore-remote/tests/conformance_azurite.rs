@@ -4,6 +4,7 @@
 use std::{
     env,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use object_store::{
@@ -35,6 +36,8 @@ fn main() {
                     .option("endpoint", endpoint)
                     .option("account_name", account)
                     .option("account_key", key)
+                    // It deletes 256 blobs in one request, one after the other, and takes its time where it is not alone.
+                    .read_timeout(Duration::from_secs(600))
                     .open_store()
                     .expect("the settings make sense")
             }
